@@ -1,0 +1,52 @@
+# One virtual environment, one command a job. PYTHON picks the interpreter for a new environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help install install-timm test test-all check bench constraints clean
+
+help:
+	@echo "make test       install what the fast tests need and run them (no torch)"
+	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
+	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
+	@echo "make bench      speed against the usual route, with ecglens[timm]"
+	@echo "make constraints  write the installed versions to constraints.txt"
+	@echo "make clean      remove the virtual environment and caches"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.timm: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --editable '.[dev,timm]'
+	@touch $@
+
+install: $(VENV)/.dev
+
+install-timm: $(VENV)/.timm
+
+test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term
+
+test-all: install-timm
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+
+bench: install-timm
+	$(BIN)/python benchmarks/speed.py
+
+constraints: install-timm
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+
+clean:
+	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,64 @@
+"""Files that are whole or not there, and the one folder that is written without being named."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import platformdirs
+
+from ecglens.errors import OutputError
+
+CACHE_VARIABLE = "ECGLENS_CACHE"
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under a temporary name in its own folder and move it into place.
+
+    A reader, a killed process or a full disk never leaves or sees half of the file.
+
+    Args:
+        path: where the file ends up; its folder must exist.
+        write: receives the open binary file and fills it.
+
+    Raises:
+        OutputError: the folder is missing or read-only, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}; choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents where missing, and return it.
+
+    Raises:
+        OutputError: a parent is read-only or a file stands in the way.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot make folder {path}: {reason}; choose another place") from error
+    return path
+
+
+def cache_folder() -> Path:
+    """Return the folder for things that can be made again (not created here).
+
+    The environment variable ``ECGLENS_CACHE`` overrides the platform's cache folder.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named) if named else platformdirs.user_cache_path("ecglens", appauthor=False)

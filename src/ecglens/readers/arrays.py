@@ -1,0 +1,239 @@
+"""NPY and NPZ: arrays of numbers, never of objects."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import RecordError, suggest
+from ecglens.readers.assembly import (
+    MAX_LEADS,
+    MAX_VALUES,
+    LeadName,
+    agree_on_fs,
+    choose_leads,
+    file_fs,
+    make_record,
+)
+from ecglens.records import Record
+
+MAX_ARRAY_BYTES = 8 * MAX_VALUES
+# Deflate packs at most 1,032 to 1; a real signal never comes close.
+MAX_PACKING = 1000
+MEMBERS = ("signal", "fs", "leads", "units", "subject", "gain")
+# A first axis so many times longer than the second is time, not leads.
+TALL = 8
+
+AnyArray = npt.NDArray[np.generic]
+
+
+def read_npy(path: Path, fs: float | None) -> Record:
+    """Read an NPY file: floats in mV, shape (n_samples,) or (n_leads, n_samples).
+
+    A first axis much longer than the second is taken as time, with a note. Whole numbers are
+    refused, because counts of a digitiser cannot be told from mV: save an NPZ with ``gain``.
+
+    Args:
+        path: the file.
+        fs: Hz; always needed, an NPY file has none.
+
+    Raises:
+        RecordError: the file is damaged, or its array is not a signal.
+    """
+    try:
+        with path.open("rb") as file:
+            values = _array(path, file, path.stat().st_size)
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
+    return _record(path, {"signal": values}, fs)
+
+
+def read_npz(path: Path, fs: float | None) -> Record:
+    """Read an NPZ file.
+
+    It holds ``signal`` (or one array of any name), shape (n_samples,) or (n_leads, n_samples), and
+    may hold ``fs`` (Hz), ``leads`` (names), ``units`` (one, or one per lead; mV by default),
+    ``subject`` and ``gain`` (counts per unit, one, or one per lead). Whole numbers need ``gain`` or
+    ``units``.
+
+    Args:
+        path: the file.
+        fs: Hz, only where the file has none.
+
+    Raises:
+        RecordError: the file is damaged, is a decompression bomb, holds objects, or its arrays do
+            not fit together.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            arrays = {
+                name.removesuffix(".npy"): _member(path, archive, info)
+                for name, info in members.items()
+            }
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError: encrypted members; NotImplementedError, of unknown packing, is one too.
+        raise RecordError(f"{path} is not a whole NPZ file: {error}; save it again") from error
+    return _record(path, arrays, fs)
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
+    packed = max(info.compress_size, 64)
+    if info.file_size > min(MAX_ARRAY_BYTES, packed * MAX_PACKING):
+        raise RecordError(
+            f"{path}: {info.filename!r} would unpack {info.compress_size} bytes to "
+            f"{info.file_size}; that is no recording"
+        )
+    with archive.open(info) as file:
+        return _array(path, io.BytesIO(file.read()), info.file_size)
+
+
+def _array(path: Path, file: BinaryIO, size: int) -> AnyArray:
+    """Read one array after checking that its header promises no more than ``size`` bytes."""
+    try:
+        # NumPy warns about headers written by Python 2; they read well.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _checked_array(path, file, size)
+    except (ValueError, TypeError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
+        raise RecordError(f"{path} is not a whole NumPy file: {error}; save it again") from error
+
+
+def _checked_array(path: Path, file: BinaryIO, size: int) -> AnyArray:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise RecordError(f"{path} has NPY format {version}; save it with plain numbers")
+    if dtype.hasobject or dtype.kind not in "fiuSU":
+        raise RecordError(f"{path} holds {dtype} values; save floats in mV")
+    held = size - file.tell()
+    if math.prod(shape) * dtype.itemsize > held:
+        raise RecordError(
+            f"{path} declares an array of shape {shape}, but holds only {held} bytes of it; "
+            "the file is cut short: save it again"
+        )
+    file.seek(0)
+    array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _record(path: Path, arrays: Mapping[str, AnyArray], given_fs: float | None) -> Record:
+    signal = _signal(path, arrays)
+    names = _words(path, arrays, "leads")
+    values, notes = _oriented(path, signal, len(names))
+    leads = _leads(path, len(values), names, _words(path, arrays, "units"))
+    whole = signal.dtype.kind in "iu"
+    if whole and not {"gain", "units"} & arrays.keys():
+        raise RecordError(
+            f"{path} holds whole numbers ({signal.dtype}), which may be counts; save floats in "
+            "mV, or an NPZ file with gain (counts per mV) or units"
+        )
+    stated = _rate(path, arrays)
+    rate = agree_on_fs(stated, given_fs, str(path))
+    chosen, said = choose_leads(leads, str(path))
+    scaled = _scaled(path, values, arrays)[chosen]
+    subject = _words(path, arrays, "subject")
+    if len(subject) > 1:
+        raise RecordError(f"{path}: subject has {len(subject)} values; a record has one subject")
+    kept = [leads[i] for i in chosen]
+    return make_record(
+        path, scaled, kept, rate, notes=[*notes, *said], subject_id=subject[0] if subject else ""
+    )
+
+
+def _signal(path: Path, arrays: Mapping[str, AnyArray]) -> npt.NDArray[np.floating]:
+    others = [name for name in arrays if name not in MEMBERS]
+    name = "signal" if "signal" in arrays else others[0] if len(others) == 1 else None
+    if name is None:
+        found = ", ".join(arrays) or "nothing"
+        hint = next(filter(None, (suggest(other, ["signal"]) for other in others)), "")
+        raise RecordError(f"{path} has no array 'signal', only {found}; name it so{hint}")
+    array = arrays[name]
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.size == 0:
+        raise RecordError(
+            f"{path} holds {array.dtype} values of shape {array.shape}; a signal is floats of "
+            "shape (n_samples,) or (n_leads, n_samples)"
+        )
+    return array  # type: ignore[return-value]
+
+
+def _oriented(
+    path: Path, signal: npt.NDArray[np.floating], n_names: int
+) -> tuple[npt.NDArray[np.floating], list[str]]:
+    """Return the signal as (n_leads, n_samples)."""
+    if signal.ndim == 1:
+        return signal[np.newaxis], []
+    rows, columns = signal.shape
+    named = n_names == columns and n_names != rows
+    notes = []
+    if named or (n_names != rows and rows >= TALL * columns):
+        signal = signal.T
+        notes = [f"shape ({rows}, {columns}) is taken as (n_samples, n_leads)"]
+    if len(signal) > MAX_LEADS:
+        raise RecordError(
+            f"{path} has shape ({rows}, {columns}), which makes {len(signal)} leads; the shape "
+            f"must be (n_leads, n_samples) with at most {MAX_LEADS} leads"
+        )
+    return signal, notes
+
+
+def _words(path: Path, arrays: Mapping[str, AnyArray], name: str) -> list[str]:
+    """Return the texts of a member, none where it is missing."""
+    if name not in arrays:
+        return []
+    array = arrays[name]
+    if array.dtype.kind == "S":
+        array = np.char.decode(array.astype(np.bytes_), "utf-8", "replace")
+    if array.dtype.kind not in ("U", "i", "u") or array.ndim > 1:
+        raise RecordError(f"{path}: {name} holds {array.dtype} values; it must be text")
+    return [str(word) for word in array.reshape(-1)]
+
+
+def _leads(path: Path, n_leads: int, names: list[str], units: list[str]) -> list[LeadName]:
+    names = names or [f"lead{i + 1}" for i in range(n_leads)]
+    units = units or [""]
+    units = units * n_leads if len(units) == 1 else units
+    for what, words in (("leads", names), ("units", units)):
+        if len(words) != n_leads:
+            raise RecordError(
+                f"{path}: {what} has {len(words)} entries for {n_leads} leads; give one per lead"
+            )
+    return [LeadName(name, unit) for name, unit in zip(names, units, strict=True)]
+
+
+def _rate(path: Path, arrays: Mapping[str, AnyArray]) -> float | None:
+    if "fs" not in arrays:
+        return None
+    fs = arrays["fs"]
+    if fs.dtype.kind not in "fiu" or fs.size != 1:
+        raise RecordError(f"{path}: fs holds {fs.size} {fs.dtype} values; it must be one number")
+    return file_fs(float(fs.reshape(-1)[0]), str(path))
+
+
+def _scaled(
+    path: Path, values: npt.NDArray[np.floating], arrays: Mapping[str, AnyArray]
+) -> npt.NDArray[np.floating]:
+    if "gain" not in arrays:
+        return values.astype(np.result_type(values, np.float32), copy=False)
+    gain = arrays["gain"]
+    if gain.dtype.kind not in "fiu" or gain.size not in (1, len(values)):
+        raise RecordError(
+            f"{path}: gain holds {gain.size} {gain.dtype} values for {len(values)} leads; give "
+            "one number, or one per lead, in counts per mV"
+        )
+    per_lead = gain.astype(np.float64).reshape(-1, 1)
+    if not (np.isfinite(per_lead).all() and per_lead.all()):
+        raise RecordError(f"{path}: gain must not be 0 or non-finite; correct it")
+    return values / per_lead

@@ -1,0 +1,183 @@
+"""What all readers share: units, the choice of leads, the sampling rate and the Record."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import RecordError
+from ecglens.records import MAX_FS_HZ, MIN_FS_HZ, FloatArray, Lead, Record, RhythmSpan
+
+MAX_LEADS = 256
+# Two gigabytes of float32: a day of twelve leads at 500 Hz. It bounds what a small file may claim.
+MAX_VALUES = 2**29
+# No surface ECG comes near; a file without units that holds more is probably in uV or counts.
+PLAUSIBLE_MV = 50.0
+
+_MV_PER_UNIT = {"v": 1e3, "volt": 1e3, "volts": 1e3, "mv": 1.0, "millivolt": 1.0, "uv": 1e-3}
+_MV_PER_UNIT |= {"millivolts": 1.0, "microvolt": 1e-3, "microvolts": 1e-3, "nv": 1e-6}
+_MICRO_SIGNS = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\ufffd": "u"})
+_NOT_ECG = re.compile(
+    r"(pleth\w*|ppg|resp\w*|abp|art|n?i?bp|pap|cvp|icp|co2|spo2|sao2|so2|temp\w*|eeg|eog|emg"
+    r"|gsr|eda|acc|pcg|scg|airflow|flow|pressure|hr)(?![a-z])",
+    re.IGNORECASE,
+)
+_NOT_ECG_UNITS = frozenset({"mmhg", "cmh2o", "ohm", "degc", "bpm", "%", "l/min", "kpa"})
+
+
+@dataclass(frozen=True)
+class LeadName:
+    """Name and unit of a lead as a file gives them; ``unit`` is ``""`` where it gives none."""
+
+    name: str
+    unit: str = ""
+
+    @property
+    def described(self) -> str:
+        """Name with the unit in brackets, for messages."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+def mv_per_unit(unit: str) -> float | None:
+    """Return how many mV one ``unit`` is; None where it is not a voltage, 1 where it is ``""``."""
+    plain = unit.strip().translate(_MICRO_SIGNS).casefold()
+    return _MV_PER_UNIT.get(plain) if plain else 1.0
+
+
+def choose_leads(leads: Sequence[LeadName], where: str) -> tuple[list[int], list[str]]:
+    """Choose the ECG among the leads of a file.
+
+    Voltages win over other units; pressure, respiration, plethysmogram, EEG and the like are left
+    out by name or unit.
+
+    Returns:
+        Rows to keep, in order, and notes about those left out.
+
+    Raises:
+        RecordError: nothing that could be an ECG is left.
+    """
+    rows = [i for i, lead in enumerate(leads) if _may_be_ecg(lead)]
+    voltages = [i for i in rows if mv_per_unit(leads[i].unit) is not None]
+    kept = voltages or rows
+    if not kept:
+        found = ", ".join(lead.described for lead in leads) or "nothing"
+        raise RecordError(f"{where} holds no ECG lead, only {found}; give a recording with an ECG")
+    left_out = [lead.described for i, lead in enumerate(leads) if i not in kept]
+    notes = [f"left out, not an ECG voltage: {', '.join(left_out)}"] if left_out else []
+    if not voltages:
+        words = ", ".join(leads[i].described for i in kept)
+        notes.append(f"amplitudes are not in mV, the unit is not a voltage: {words}")
+    return kept, notes
+
+
+def file_fs(fs: float, where: str) -> float:
+    """Return the sampling rate a file states.
+
+    Raises:
+        RecordError: no ECG has this rate.
+    """
+    if not math.isfinite(fs) or not MIN_FS_HZ <= fs <= MAX_FS_HZ:
+        raise RecordError(
+            f"{where} states a sampling rate of {fs:g} Hz; an ECG has {MIN_FS_HZ:g} to "
+            f"{MAX_FS_HZ:g} Hz: correct the file"
+        )
+    return float(fs)
+
+
+def agree_on_fs(stated: float | None, given: float | None, where: str) -> float:
+    """Return the rate that the file states or, where it states none, the one that was given.
+
+    Raises:
+        RecordError: neither is there, or they contradict each other.
+    """
+    if stated is None:
+        if given is None:
+            raise RecordError(f"{where} has no sampling rate; give fs (command line: --fs)")
+        return float(given)
+    if given is not None and not math.isclose(stated, given, rel_tol=1e-6):
+        raise RecordError(
+            f"{where} is sampled at {stated:g} Hz by its own account, but fs={given:g} Hz was "
+            "given; leave fs out"
+        )
+    return stated
+
+
+def make_record(
+    path: Path,
+    values: npt.NDArray[np.floating],
+    leads: Sequence[LeadName],
+    fs: float,
+    *,
+    notes: Sequence[str] = (),
+    subject_id: str = "",
+    rhythms: Sequence[RhythmSpan] = (),
+) -> Record:
+    """Build a Record from values in the file's units.
+
+    Args:
+        path: the file; its stem names the record and its folder the database.
+        values: shape (n_leads, n_samples), one row per entry of ``leads``.
+        leads: names and units; all are kept.
+        fs: in Hz.
+        notes: what was assumed so far.
+        subject_id: the person, where the file names one.
+        rhythms: annotated spans.
+
+    Raises:
+        RecordError: there is no sample.
+    """
+    if values.shape[1] == 0:
+        raise RecordError(f"{path} holds no samples; a record needs at least one")
+    signal, named = _in_mv(values, leads)
+    return Record(
+        signal=signal,
+        fs=fs,
+        leads=tuple(named),
+        record_id=path.stem,
+        subject_id=subject_id,
+        database=path.resolve().parent.name,
+        rhythms=tuple(rhythms),
+        notes=(*notes, *_repairs(signal, leads)),
+    )
+
+
+def _may_be_ecg(lead: LeadName) -> bool:
+    return not _NOT_ECG.match(lead.name) and lead.unit.casefold() not in _NOT_ECG_UNITS
+
+
+def _in_mv(
+    values: npt.NDArray[np.floating], leads: Sequence[LeadName]
+) -> tuple[FloatArray, list[Lead]]:
+    signal = np.empty(values.shape, dtype=np.float32)
+    named: list[Lead] = []
+    for row, lead in enumerate(leads):
+        factor = mv_per_unit(lead.unit)
+        # Values beyond float32 become infinities here and are reported as such.
+        with np.errstate(over="ignore"):
+            signal[row] = values[row] if factor in (None, 1.0) else values[row] * factor
+        name = lead.name or f"lead{row + 1}"
+        named.append(Lead(name) if factor is not None else Lead(name, lead.unit))
+    return signal, named
+
+
+def _repairs(signal: FloatArray, leads: Sequence[LeadName]) -> list[str]:
+    """Turn infinities into NaN in place; say so, and where a missing unit is doubtful."""
+    notes: list[str] = []
+    infinite = np.isinf(signal)
+    if infinite.any():
+        signal[infinite] = np.nan
+        notes.append(f"{int(infinite.sum())} infinite samples are taken as missing")
+    unnamed = [row for row, lead in enumerate(leads) if not lead.unit]
+    if unnamed:
+        notes.append("no unit is given; mV is assumed")
+        sizes = np.abs(signal[unnamed])
+        largest = float(np.nanmax(sizes)) if np.isfinite(sizes).any() else 0.0
+        if largest > PLAUSIBLE_MV:
+            notes.append(f"values reach {largest:.4g} mV, too much for an ECG; name the unit")
+    return notes

@@ -1,0 +1,278 @@
+"""CSV and TSV: numbers in columns, one column per lead, perhaps a header row and a time column."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import RecordError
+from ecglens.readers.assembly import (
+    MAX_LEADS,
+    LeadName,
+    agree_on_fs,
+    choose_leads,
+    file_fs,
+    make_record,
+)
+from ecglens.records import Record
+
+MAX_TEXT_BYTES = 2**30
+MAX_LINE_CHARACTERS = 2**16
+PROBE_BYTES = 8192
+PROBE_LINES = 20
+MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "?"})
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
+_UNIT_IN_BRACKETS = re.compile(r"(.*?)\s*[(\[]\s*([^)\]]*?)\s*[)\]]")
+_UNIT_AS_ENDING = re.compile(r"(.+)_(mv|[uµμ\ufffd]v|nv)", re.IGNORECASE)
+_TIME_NAMES = {"time": 1.0, "t": 1.0, "time_s": 1.0, "t_s": 1.0, "seconds": 1.0, "second": 1.0}
+_TIME_NAMES |= {"sec": 1.0, "secs": 1.0, "elapsed": 1.0, "elapsed_s": 1.0, "elapsed time": 1.0}
+_TIME_NAMES |= {"timestamp": 1.0, "time_ms": 1e-3, "t_ms": 1e-3, "ms": 1e-3, "milliseconds": 1e-3}
+_TIME_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+_COUNT_NAMES = frozenset({"sample", "samples", "sample #", "sample number", "index", "n", "#"})
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the columns are told apart; ``delimiter`` is ``""`` for white space."""
+
+    delimiter: str
+    decimal_comma: bool
+    names: tuple[str, ...]  # of the header row; empty where there is none
+
+
+def read_text(path: Path, fs: float | None) -> Record:
+    """Read a CSV or TSV file.
+
+    Commas, semicolons, tabs and white space may part the columns; semicolons and tabs allow
+    decimal commas. A header row may name the leads and their units (``II (uV)``, ``ecg_mV``); mV
+    is assumed otherwise. A column named ``time``, ``t``, ``seconds`` or the like gives the
+    sampling rate. Empty cells and ``nan`` are missing samples.
+
+    Args:
+        path: the file.
+        fs: Hz, only where there is no time column.
+
+    Raises:
+        RecordError: it is not a table of numbers, or has no sampling rate.
+    """
+    try:
+        layout = _probe(path)
+        table = _read_table(path, layout)
+    except (OSError, csv.Error) as error:
+        raise RecordError(f"cannot read {path} as a table: {error}") from error
+    names = list(layout.names)
+    table, names, notes = _drop_trailing(table, names)
+    if table.shape[1] > MAX_LEADS:
+        raise RecordError(
+            f"{path} has {table.shape[1]} columns and {table.shape[0]} rows; a column is a lead "
+            f"and a row a sample, at most {MAX_LEADS} leads: transpose it"
+        )
+    stated, timing = _take_time(path, table, names)
+    keep = [i for i in range(table.shape[1]) if i not in timing]
+    leads = [_lead_of(names[i] if names else "", n) for n, i in enumerate(keep)]
+    if any(_is_count(names, i) for i in timing):
+        notes.append("the column of sample numbers is left out")
+    rate = agree_on_fs(stated, fs, str(path))
+    chosen, said = choose_leads(leads, str(path))
+    values = table[:, [keep[i] for i in chosen]].T
+    return make_record(path, values, [leads[i] for i in chosen], rate, notes=[*notes, *said])
+
+
+def holds_numbers(path: Path) -> bool:
+    """Tell whether the first rows of a file are numbers, as a recording's are; never raises."""
+    try:
+        layout = _probe(path)
+        rows = itertools.islice(_rows(path, layout), PROBE_LINES)
+        return bool([_numbers(path, line, cells, layout) for line, cells in rows])
+    except (RecordError, OSError, csv.Error):
+        return False
+
+
+def _probe(path: Path) -> _Layout:
+    """Find delimiter, decimal sign and header row from the first lines."""
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise RecordError(f"{path} has over {MAX_TEXT_BYTES} bytes; split it or save it as NPZ")
+    with path.open("rb") as file:
+        if b"\0" in file.read(PROBE_BYTES):
+            raise RecordError(f"{path} is not text; a table must be saved as UTF-8 text")
+    lines = [line for _, line in itertools.islice(_lines(path), PROBE_LINES)]
+    if not lines:
+        raise RecordError(f"{path} has no rows; a record needs at least one sample")
+    delimiter = _sniff(lines)
+    first = _split(lines[0], delimiter)
+    named = not any(_is_number(cell) for cell in first) and any(first)
+    sample = [cell for line in lines[named:] for cell in _split(line, delimiter)]
+    if named and not delimiter and len(sample) == len(lines) - 1:
+        first = [_bare(lines[0])]  # one column, whose name may hold white space
+    # A decimal comma is plain with semicolons and tabs, needs quotes among commas, and is refused
+    # with white space or one column, where 1,2 may as well be two values.
+    if delimiter == ",":
+        comma = any(re.fullmatch(r"[-+]?\d+,\d+", cell) for cell in sample)
+    else:
+        comma = bool(delimiter) and any("," in cell for cell in sample)
+    return _Layout(delimiter, comma, tuple(first) if named else ())
+
+
+def _sniff(lines: Sequence[str]) -> str:
+    """Return the sign that parts the columns, ``""`` for white space."""
+    body = lines[1:] or lines  # the header of a lone column may hold any sign
+    if all("\t" in line for line in body):
+        return "\t"
+    return next((sign for sign in ";," if any(sign in line for line in body)), "")
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    cells = line.split() if not delimiter else next(csv.reader([line], delimiter=delimiter), [])
+    return [_bare(cell) for cell in cells]
+
+
+def _bare(cell: str) -> str:
+    return cell.strip().strip("\"'").strip()
+
+
+def _is_number(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell.replace(",", ".")))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the numbers and texts of lines that are neither blank nor comments."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
+        for number in itertools.count(1):
+            line = file.readline(MAX_LINE_CHARACTERS)
+            if not line:
+                return
+            if "\0" in line:
+                raise RecordError(f"{path}, line {number} holds a NUL byte; it is not text")
+            if len(line) == MAX_LINE_CHARACTERS and line[-1] != "\n":
+                raise RecordError(
+                    f"{path}, line {number} has over {MAX_LINE_CHARACTERS} characters; a row is "
+                    "one sample of every lead"
+                )
+            if line.strip() and not line.startswith("#"):
+                yield number, line.rstrip("\r\n")
+
+
+def _rows(path: Path, layout: _Layout) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line numbers and cells of the rows below the header."""
+    lines = itertools.islice(_lines(path), 1 if layout.names else 0, None)
+    for number, line in lines:
+        if '"' in line and layout.delimiter:
+            yield number, _split(line, layout.delimiter)
+        else:
+            yield number, line.split(layout.delimiter or None)
+
+
+def _read_table(path: Path, layout: _Layout) -> npt.NDArray[np.float64]:
+    """Return the numbers, shape (n_rows, n_columns)."""
+    width = len(layout.names)
+    flat = array("d")
+    for number, cells in _rows(path, layout):
+        width = width or len(cells)
+        if len(cells) != width:
+            raise RecordError(
+                f"{path}, line {number} has {len(cells)} values where {width} are expected; "
+                "every row needs one value per column"
+            )
+        flat.extend(_numbers(path, number, cells, layout))
+    if not flat:
+        raise RecordError(f"{path} has no rows of numbers; a record needs at least one sample")
+    return np.frombuffer(flat, dtype=np.float64).reshape(-1, width)
+
+
+def _numbers(path: Path, line: int, cells: Sequence[str], layout: _Layout) -> list[float]:
+    try:
+        # float() is lenient about underscores; the slow way below is not.
+        if not layout.decimal_comma and not any("_" in cell for cell in cells):
+            return [float(cell) if cell else math.nan for cell in cells]
+    except ValueError:
+        pass
+    return [_number(path, line, cell, layout) for cell in cells]
+
+
+def _number(path: Path, line: int, cell: str, layout: _Layout) -> float:
+    plain = _bare(cell)
+    if plain.casefold() in MISSING_WORDS:
+        return math.nan
+    if layout.decimal_comma:
+        plain = plain.replace(",", ".")
+    if not _NUMBER.fullmatch(plain):
+        shown = plain if len(plain) <= 30 else f"{plain[:27]}..."
+        raise RecordError(
+            f"{path}, line {line} holds {shown!r}; below the header all cells must be numbers"
+        )
+    return float(plain)
+
+
+def _drop_trailing(
+    table: npt.NDArray[np.float64], names: list[str]
+) -> tuple[npt.NDArray[np.float64], list[str], list[str]]:
+    """Drop empty columns without a name at the end of every row."""
+    width = table.shape[1]
+    while width > 1 and not (names and names[width - 1]) and np.isnan(table[:, width - 1]).all():
+        width -= 1
+    dropped = table.shape[1] - width
+    notes = [f"{dropped} empty columns at the end are left out"] if dropped else []
+    return table[:, :width], names[:width], notes
+
+
+def _lead_of(name: str, number: int) -> LeadName:
+    """Part ``II (uV)`` or ``ecg_mV`` into name and unit."""
+    found = _UNIT_IN_BRACKETS.fullmatch(name) or _UNIT_AS_ENDING.fullmatch(name)
+    bare, unit = (found[1], found[2]) if found else (name, "")
+    return LeadName(bare.strip() or f"lead{number + 1}", unit)
+
+
+def _is_count(names: Sequence[str], column: int) -> bool:
+    return bool(names) and names[column].casefold() in _COUNT_NAMES
+
+
+def _seconds_per(name: str) -> float | None:
+    """Return how many seconds a time column counts by, None for another column."""
+    if name.casefold() in _TIME_NAMES:
+        return _TIME_NAMES[name.casefold()]
+    found = _UNIT_IN_BRACKETS.fullmatch(name)
+    if found is None or found[1].casefold() not in _TIME_NAMES:
+        return None
+    return _TIME_UNITS.get(found[2].casefold())
+
+
+def _take_time(
+    path: Path, table: npt.NDArray[np.float64], names: Sequence[str]
+) -> tuple[float | None, set[int]]:
+    """Return the rate that a time column states, and the columns that are not leads."""
+    counts = {i for i in range(len(names)) if _is_count(names, i) and len(names) > 1}
+    for column, name in enumerate(names):
+        unit_s = _seconds_per(name)
+        if unit_s is not None:
+            return _rate_of(path, table[:, column] * unit_s), counts | {column}
+    return None, counts
+
+
+def _rate_of(path: Path, times_s: npt.NDArray[np.float64]) -> float:
+    """Return the rate in Hz of evenly spaced times, of which each may be half a step off."""
+    if len(times_s) < 2 or not np.isfinite(times_s).all() or times_s[-1] <= times_s[0]:
+        raise RecordError(f"{path}: the time column must rise and have no empty cells; correct it")
+    span_s = float(times_s[-1] - times_s[0])
+    step_s = span_s / (len(times_s) - 1)
+    off_s = np.abs(times_s - times_s[0] - np.arange(len(times_s)) * step_s)
+    worst = int(off_s.argmax())
+    if off_s[worst] > 0.5 * step_s:
+        raise RecordError(
+            f"{path}: the time column is not even; row {worst + 1} is {off_s[worst]:.4g} s off a "
+            f"step of {step_s:.4g} s: resample the recording, or fill its gaps with nan"
+        )
+    fs = 1.0 / step_s
+    # Times are rounded in the file; a whole number of Hz within that rounding is meant.
+    if abs(fs - round(fs)) <= fs * (2.0 * float(off_s[worst]) / span_s + 1e-9):
+        fs = float(round(fs))
+    return file_fs(fs, str(path))

@@ -1,0 +1,183 @@
+"""WFDB records: a checked header, samples decoded by wfdb, segments put together, rhythms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ecglens.errors import RecordError
+from ecglens.readers.assembly import (
+    MAX_VALUES,
+    LeadName,
+    agree_on_fs,
+    choose_leads,
+    file_fs,
+    make_record,
+    mv_per_unit,
+)
+from ecglens.readers.wfdb_header import GAP, Header, SignalLine, member, read_header
+from ecglens.readers.wfdb_rhythms import read_rhythms
+from ecglens.readers.wfdb_signals import measure, read_signals
+from ecglens.records import FloatArray, Record
+
+
+def read_wfdb(path: Path, fs: float | None, annotator: str | None) -> Record:
+    """Read the WFDB record of a header.
+
+    Leads with several samples per frame keep them all: the record gets the rate of its fastest
+    ECG lead, and slower ECG leads are interpolated linearly to it. Leads that are not an ECG
+    voltage are left out.
+
+    Args:
+        path: the ``.hea`` file.
+        fs: Hz, only where the header has none.
+        annotator: ending of the annotation file, or None for the usual ones.
+
+    Raises:
+        RecordError: the header, a signal file or the annotation file is missing or damaged.
+    """
+    header = read_header(path)
+    parts = _parts(header)
+    layout = parts[0].header.signals
+    names = [LeadName(s.name or f"lead{i + 1}", _unit_of(s, parts)) for i, s in enumerate(layout)]
+    kept, notes = choose_leads(names, str(path))
+    per_frame = max(layout[i].per_frame for i in kept)
+    frame_fs, rate = _rates(header, fs, per_frame)
+    if any(layout[i].per_frame != per_frame for i in kept):
+        notes.append(f"slower leads are interpolated to {rate:g} Hz")
+    signal = _fill(parts, [layout[i] for i in kept], kept, per_frame)
+    rhythms, said = read_rhythms(path, frame_fs, signal.shape[1] / rate, annotator)
+    notes = [*header.notes, *notes, *said]
+    leads = [_in_mv(names[i]) for i in kept]
+    return make_record(path, signal, leads, rate, notes=notes, rhythms=rhythms)
+
+
+class Part(NamedTuple):
+    """A header and the frames [start, end) of the record that it fills."""
+
+    header: Header
+    start: int
+    end: int
+
+
+def _rates(header: Header, given: float | None, per_frame: int) -> tuple[float, float]:
+    """Return the frame rate and the rate of the fastest lead, both in Hz."""
+    where = str(header.path)
+    if header.fs is None:
+        frame_fs = agree_on_fs(None, given, where)
+        return frame_fs, file_fs(frame_fs * per_frame, where)
+    return header.fs, agree_on_fs(file_fs(header.fs * per_frame, where), given, where)
+
+
+def _in_mv(lead: LeadName) -> LeadName:
+    """Return the lead as it is once scaled; a header without a unit means mV (header-5)."""
+    return lead if mv_per_unit(lead.unit) is None else LeadName(lead.name, "mV")
+
+
+def _parts(header: Header) -> list[Part]:
+    """Return the stretches of a record; the first tells the leads (its length may be 0)."""
+    if not header.segments:
+        return [Part(header, 0, measure(header))]
+    parts: list[Part] = []
+    start = 0
+    for index, (name, length) in enumerate(header.segments):
+        if name != GAP:
+            segment = read_header(member(header.path, f"{name}.hea"))
+            is_layout = index == 0 and length == 0
+            _check_segment(header, segment, length, is_layout=is_layout)
+            parts.append(Part(segment, start, start + length))
+        start += length
+    if not parts:
+        raise RecordError(f"{header.path} lists only gaps; a record needs a segment with signals")
+    if header.n_frames not in (None, start):
+        raise RecordError(
+            f"{header.path} declares {header.n_frames} samples, but its segments have {start}; "
+            "correct the header"
+        )
+    return _with_end(parts, start)
+
+
+def _with_end(parts: list[Part], end: int) -> list[Part]:
+    """Append an empty part where the record ends in a gap, so that the last one tells its end."""
+    return parts if parts[-1].end == end else [*parts, Part(parts[0].header, end, end)]
+
+
+def _check_segment(header: Header, segment: Header, length: int, *, is_layout: bool) -> None:
+    if segment.segments:
+        raise RecordError(f"{segment.path} is a segment with segments of its own; not allowed")
+    if None not in (header.fs, segment.fs) and header.fs != segment.fs:
+        raise RecordError(
+            f"{segment.path} is sampled at {segment.fs:g} Hz, but {header.path.name} says "
+            f"{header.fs:g} Hz; all segments need one rate"
+        )
+    if is_layout:
+        return
+    found = measure(segment)
+    if found != length:
+        raise RecordError(
+            f"{header.path} declares {length} samples for segment {segment.path.stem}, which has "
+            f"{found}; correct the header"
+        )
+
+
+def _unit_of(line: SignalLine, parts: Sequence[Part]) -> str:
+    """Return the unit of a lead; a layout header often leaves it to the segments."""
+    if line.unit:
+        return line.unit
+    same = (s.unit for part in parts for s in part.header.signals if s.name == line.name)
+    return next((unit for unit in same if unit), "")
+
+
+def _fill(
+    parts: Sequence[Part], lines: Sequence[SignalLine], kept: Sequence[int], per_frame: int
+) -> FloatArray:
+    """Read every part into one array (n_leads, n_samples), NaN where a lead has no samples."""
+    n_samples = parts[-1].end * per_frame
+    if len(parts) > 1 and n_samples * len(lines) > MAX_VALUES:
+        raise RecordError(
+            f"{parts[0].header.path.parent}: the segments and gaps make {n_samples} samples of "
+            f"{len(lines)} leads, more than {MAX_VALUES} values; read the segments one by one"
+        )
+    signal = np.full((len(lines), n_samples), np.nan, dtype=np.float32)
+    for header, start, end in parts:
+        if start == end:
+            continue
+        rows = _match(header, lines, kept, by_name=parts[0].end == 0)
+        wanted = [column for column in rows if column is not None]
+        values = iter(read_signals(header, wanted, end - start))
+        for row, column in enumerate(rows):
+            if column is not None:
+                line = header.signals[column]
+                x = next(values) * np.float32(mv_per_unit(line.unit) or 1.0)
+                fast = _to_rate(x, line.per_frame, per_frame)
+                signal[row, start * per_frame : end * per_frame] = fast
+    return signal
+
+
+def _match(
+    header: Header, lines: Sequence[SignalLine], kept: Sequence[int], *, by_name: bool
+) -> list[int | None]:
+    """Return for each lead its place in a part; by name where segments differ in their leads."""
+    if not by_name:
+        if max(kept) >= len(header.signals):
+            raise RecordError(
+                f"{header.path} has {len(header.signals)} leads, fewer than the first segment"
+            )
+        places: list[int | None] = list(kept)
+    else:
+        names = [signal.name for signal in header.signals]
+        places = [names.index(s.name) if s.name in names else None for s in lines]
+    return [None if i is None or header.signals[i].file == GAP else i for i in places]
+
+
+def _to_rate(x: FloatArray, per_frame: int, wanted: int) -> FloatArray:
+    """Interpolate linearly from ``per_frame`` to ``wanted`` samples per frame."""
+    if per_frame == wanted:
+        return x
+    n_out = len(x) * wanted // per_frame
+    times = np.arange(n_out) * (per_frame / wanted)
+    fast: FloatArray = np.interp(times, np.arange(len(x)), x).astype(np.float32)
+    return fast

@@ -1,0 +1,172 @@
+"""What a recording is: signal, leads, rhythm annotations and gaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import RecordError, UsageError, suggest
+
+FloatArray = npt.NDArray[np.float32]
+
+MIN_FS_HZ = 10.0
+MAX_FS_HZ = 100_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One lead of a record.
+
+    Attributes:
+        name: as the file gives it, for example ``"MLII"``; ``"lead1"`` where it gives none.
+        unit: what the signal array holds: ``"mV"``, or the file's own word where it is not a
+            voltage that can be converted (images are scale-free, so such a lead is still usable).
+    """
+
+    name: str
+    unit: str = "mV"
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmSpan:
+    """A stretch ``[start_s, end_s)`` that an annotator gave one rhythm."""
+
+    start_s: float
+    end_s: float
+    rhythm: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start_s) and self.start_s <= self.end_s < math.inf):
+            raise RecordError(
+                f"rhythm span {self.rhythm!r} runs from {self.start_s} s to {self.end_s} s; "
+                "a span must start before it ends"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch ``[start_s, end_s)`` of one lead without samples (NaN in the signal)."""
+
+    start_s: float
+    end_s: float
+    lead: str
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One recording of one person.
+
+    Attributes:
+        signal: float32, shape (n_leads, n_samples), in mV; missing samples are NaN.
+        fs: sampling rate in Hz.
+        leads: one :class:`Lead` per row of ``signal``.
+        record_id: name of the recording, without folder or suffix.
+        subject_id: the person; several records may share it. Defaults to database and record.
+        database: name of the collection the record belongs to (its folder's name), or ``""``.
+        rhythms: annotated rhythm spans in order of time; empty when there is no annotation.
+        notes: what a reader had to assume or repair, in words for the user.
+
+    Raises:
+        RecordError: the parts do not fit together (shape, rate, spans).
+    """
+
+    signal: FloatArray
+    fs: float
+    leads: tuple[Lead, ...]
+    record_id: str
+    subject_id: str = ""
+    database: str = ""
+    rhythms: tuple[RhythmSpan, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        signal = np.asarray(self.signal, dtype=np.float32)
+        object.__setattr__(self, "signal", signal)
+        if not self.subject_id:
+            parts = [part for part in (self.database, self.record_id) if part]
+            object.__setattr__(self, "subject_id", "-".join(parts))
+        where = f"record {self.record_id!r}"
+        if signal.ndim != 2 or signal.shape[0] == 0 or signal.shape[1] == 0:
+            raise RecordError(
+                f"{where}: signal has shape {signal.shape}; "
+                "it must be (n_leads, n_samples), neither of them 0"
+            )
+        if len(self.leads) != signal.shape[0]:
+            raise RecordError(
+                f"{where}: {len(self.leads)} lead names for {signal.shape[0]} rows of signal; "
+                "give one lead per row"
+            )
+        check_fs(self.fs, where)
+
+    @property
+    def n_leads(self) -> int:
+        """Number of leads."""
+        return int(self.signal.shape[0])
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of each lead."""
+        return int(self.signal.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.fs
+
+    @property
+    def lead_names(self) -> tuple[str, ...]:
+        """Names of the leads, in the order of the rows."""
+        return tuple(lead.name for lead in self.leads)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Missing stretches of every lead, by lead and then time."""
+        found: list[Gap] = []
+        for name, row in zip(self.lead_names, self.signal, strict=True):
+            for start, end in runs_of(np.isnan(row)):
+                found.append(Gap(start / self.fs, end / self.fs, name))
+        return tuple(found)
+
+    def lead_index(self, lead: str | int) -> int:
+        """Return the row of a lead given by name (case does not matter) or by position.
+
+        Raises:
+            RecordError: the record has no such lead.
+        """
+        if isinstance(lead, int):
+            if 0 <= lead < self.n_leads:
+                return lead
+            raise RecordError(
+                f"record {self.record_id!r} has no lead number {lead}; "
+                f"it has {self.n_leads}: {', '.join(self.lead_names)}"
+            )
+        folded = [name.casefold() for name in self.lead_names]
+        if lead.casefold() in folded:
+            return folded.index(lead.casefold())
+        raise RecordError(
+            f"record {self.record_id!r} has no lead {lead!r}; "
+            f"it has {', '.join(self.lead_names)}{suggest(lead, self.lead_names)}"
+        )
+
+
+def check_fs(fs: float, where: str = "fs") -> float:
+    """Return ``fs`` in Hz if it is a rate an ECG can have.
+
+    Raises:
+        UsageError: ``fs`` is not a number from 10 to 100,000 Hz.
+    """
+    if not math.isfinite(fs) or not MIN_FS_HZ <= fs <= MAX_FS_HZ:
+        raise UsageError(
+            f"{where}: fs must be from {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz, got {fs:g} Hz"
+        )
+    return float(fs)
+
+
+def runs_of(mask: npt.NDArray[np.bool_]) -> Sequence[tuple[int, int]]:
+    """Return the ``[start, end)`` index pairs of every run of True in a 1-D mask."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

@@ -1,0 +1,144 @@
+"""Pure functions on sampled signals; time is the last axis and ``fs`` is always in Hz."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import UsageError, WindowError
+from ecglens.records import check_fs
+
+FloatArray = npt.NDArray[np.float32]
+
+MAX_MISSING_SHARE = 0.02
+"""A window with a larger share of missing samples is unreadable; a smaller one is bridged."""
+
+STILL_MV = 0.002
+"""Peak to peak below this is no signal: less than one step (2.5 to 5 uV) of usual recorders."""
+
+STILL_BLOCK_S = 0.5
+"""Length of the blocks that are checked for a signal: shorter than any R-R interval."""
+
+
+def resample(x: npt.ArrayLike, fs: float, fs_out: float) -> FloatArray:
+    """Change the sampling rate by a polyphase filter that keeps the band below both Nyquist rates.
+
+    Args:
+        x: finite samples, shape (..., n_samples).
+        fs: rate of ``x`` in Hz.
+        fs_out: rate asked for in Hz.
+
+    Returns:
+        float32, shape (..., ceil(n_samples * fs_out / fs)).
+
+    Raises:
+        UsageError: a rate is out of range.
+    """
+    from scipy.signal import resample_poly
+
+    check_fs(fs, "resample")
+    ratio = Fraction(check_fs(fs_out, "resample") / fs).limit_denominator(2000)
+    array = np.asarray(x, dtype=np.float32)
+    if ratio == 1:
+        return array
+    # A constant is taken off and put back so that the ends do not ring towards zero.
+    level = np.median(array, axis=-1, keepdims=True)
+    moved = resample_poly(array - level, ratio.numerator, ratio.denominator, axis=-1)
+    return np.asarray(moved + level, dtype=np.float32)
+
+
+def band_pass(
+    x: npt.ArrayLike, fs: float, low_hz: float, high_hz: float, *, order: int = 2
+) -> FloatArray:
+    """Filter with a Butterworth band-pass run forwards and backwards (no phase shift).
+
+    Args:
+        x: finite samples, shape (..., n_samples).
+        fs: rate in Hz.
+        low_hz: lower -6 dB edge in Hz, above 0.
+        high_hz: upper -6 dB edge in Hz, below fs / 2.
+        order: order of one pass.
+
+    Returns:
+        float32, the shape of ``x``.
+
+    Raises:
+        UsageError: the edges do not fit the rate.
+        WindowError: fewer than 2 samples.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    check_fs(fs, "band_pass")
+    if not 0 < low_hz < high_hz < fs / 2:
+        raise UsageError(
+            f"band of {low_hz:g} to {high_hz:g} Hz does not fit fs {fs:g} Hz; "
+            f"it needs 0 < low < high < {fs / 2:g} Hz"
+        )
+    array = np.asarray(x, dtype=np.float64)
+    n_samples = array.shape[-1]
+    if n_samples < 2:
+        raise WindowError(f"a signal of {n_samples} samples cannot be filtered; it needs 2")
+    sections = butter(order, (low_hz, high_hz), btype="bandpass", fs=fs, output="sos")
+    # Odd reflection over one period of the lower edge settles the slow part of the filter.
+    padding = min(n_samples - 1, int(np.ceil(fs / low_hz)))
+    return np.asarray(sosfiltfilt(sections, array, axis=-1, padlen=padding), dtype=np.float32)
+
+
+def fill_gaps(x: npt.ArrayLike) -> FloatArray:
+    """Bridge missing samples (NaN) by straight lines, flat beyond the first and last sample.
+
+    Args:
+        x: shape (n_samples,) or (n_rows, n_samples); a row without any sample becomes zeros.
+
+    Returns:
+        float32 copy without NaN, or ``x`` itself as float32 where nothing is missing.
+    """
+    array = np.asarray(x, dtype=np.float32)
+    missing = np.isnan(array)
+    if not missing.any():
+        return array
+    filled = np.atleast_2d(array).copy()
+    index = np.arange(filled.shape[-1])
+    for row in np.flatnonzero(np.atleast_2d(missing).any(axis=-1)):
+        there = ~np.isnan(filled[row])
+        known = filled[row, there] if there.any() else np.zeros(1, np.float32)
+        at = index[there] if there.any() else index[:1]
+        filled[row] = np.interp(index, at, known)
+    return filled.reshape(array.shape)
+
+
+def unreadable_reasons(X: npt.ArrayLike, fs: float) -> npt.NDArray[np.str_]:
+    """Say of every window why it cannot be judged.
+
+    Args:
+        X: windows in mV, shape (n_windows, n_samples); NaN marks missing samples.
+        fs: rate in Hz.
+
+    Returns:
+        str, shape (n_windows,): ``""`` for a readable window, ``"missing"`` (more than 2 % of the
+        samples are NaN or infinite) or ``"flat"`` (less than 2 uV of signal in over half of its
+        half-second blocks, as with a lead that is off).
+    """
+    array = np.atleast_2d(np.asarray(X, dtype=np.float32))
+    check_fs(fs, "unreadable_reasons")
+    reasons = np.full(array.shape[0], "", dtype="<U8")
+    finite = np.isfinite(array)
+    still = _still_share(np.where(finite, array, np.nan), fs) > 0.5
+    reasons[still] = "flat"
+    reasons[(~finite).mean(axis=-1) > MAX_MISSING_SHARE] = "missing"
+    return reasons
+
+
+def _still_share(X: FloatArray, fs: float) -> npt.NDArray[np.float64]:
+    """Return the share of half-second blocks of every window that hold no signal."""
+    n_samples = X.shape[-1]
+    block = min(n_samples, max(2, round(STILL_BLOCK_S * fs)))
+    n_blocks = n_samples // block
+    blocks = X[:, : n_blocks * block].reshape(X.shape[0], n_blocks, block)
+    # fmax and fmin pass over NaN; a block of nothing but NaN compares False and is not "still".
+    with np.errstate(invalid="ignore"):
+        height = np.fmax.reduce(blocks, axis=-1) - np.fmin.reduce(blocks, axis=-1)
+        still: npt.NDArray[np.bool_] = height < STILL_MV
+    return np.asarray(still.mean(axis=-1), dtype=np.float64)

@@ -1,0 +1,33 @@
+"""Honest figures: cross-validation pooled and subject-wise, with limits from drawing people."""
+
+from __future__ import annotations
+
+from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
+from ecglens.evaluation.metrics import Score
+from ecglens.evaluation.protocols import Progress, evaluate, evaluate_holdout, shuffle_labels
+from ecglens.evaluation.results import (
+    ClassScores,
+    DatabaseScores,
+    Evaluation,
+    ProtocolResult,
+    SubjectScores,
+)
+from ecglens.evaluation.sweep import Sweep, SweepRow, sweep_layers
+
+__all__ = [
+    "PROTOCOLS",
+    "ClassScores",
+    "DatabaseScores",
+    "Evaluation",
+    "Progress",
+    "ProtocolResult",
+    "Score",
+    "SubjectScores",
+    "Sweep",
+    "SweepRow",
+    "check_no_leak",
+    "evaluate",
+    "evaluate_holdout",
+    "shuffle_labels",
+    "sweep_layers",
+]

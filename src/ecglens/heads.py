@@ -1,0 +1,115 @@
+"""A head of our own: a support vector machine that also remembers the windows it has seen."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.svm import SVC
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ecglens.errors import UsageError
+
+_BLOCK = 1024
+
+
+class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A broad RBF support vector machine, and votes of near twins.
+
+    One kernel width cannot serve known and new people alike: a narrow kernel learns each person's
+    own windows and says little of anyone else, a broad one carries over to new people and forgets
+    the known. Here a broad, well regularised machine decides, and every training window adds a
+    vote for its class, ``votes * exp(sharpness * (1 - d2 / twin_d2))`` with d2 its squared
+    distance and ``twin_d2`` the median squared distance of a training window to its nearest
+    neighbour. The votes count beside the machine's scores only within about that distance, that
+    is for people who were seen in training; for all others they vanish.
+
+    Args:
+        C: penalty of the machine; classes are weighed inversely to their number of windows.
+        gamma: width of its kernel, as a multiple of scikit-learn's ``"scale"``.
+        votes: weight of one vote at the twin distance; 0 leaves the memory out.
+        sharpness: how fast votes fade with distance.
+
+    Attributes:
+        classes_: sorted labels.
+        machine_: the fitted ``SVC``.
+        memory_: training windows, float32, shape (n_windows, n_features).
+        memory_class_: class index of each, shape (n_windows,).
+        twin_d2_: median squared distance to the nearest other training window.
+    """
+
+    def __init__(
+        self,
+        C: float = 10.0,
+        gamma: float = 0.2,
+        votes: float = 4.0,
+        sharpness: float = 6.0,
+    ) -> None:
+        self.C = C
+        self.gamma = gamma
+        self.votes = votes
+        self.sharpness = sharpness
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+        """Fit the machine and keep the windows.
+
+        Raises:
+            UsageError: a parameter is not positive (``votes`` may be 0).
+        """
+        for name in ("C", "gamma", "votes", "sharpness"):
+            value = getattr(self, name)
+            if not value >= 0 or (value == 0 and name != "votes"):
+                raise UsageError(f"{name} of MemorySVC must be over 0, got {value}")
+        features, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        self.classes_, self.memory_class_ = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"MemorySVC needs two classes or more, got {len(self.classes_)} class")
+        variance = float(features.var()) * features.shape[1]
+        self.machine_ = SVC(
+            C=self.C, gamma=self.gamma / (variance or 1.0), class_weight="balanced"
+        ).fit(features, labels)
+        self.memory_ = np.asarray(features, dtype=np.float32)
+        self.twin_d2_ = _twin_distance(self.memory_)
+        return self
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return scores: (n_windows, n_classes), or (n_windows,) for two classes."""
+        check_is_fitted(self)
+        features = validate_data(self, X, reset=False)
+        scores = np.asarray(self.machine_.decision_function(features), dtype=np.float64)
+        if self.votes == 0:
+            return scores
+        votes = self._votes(np.asarray(features, dtype=np.float32))
+        if scores.ndim == 1:
+            return np.asarray(scores + votes[:, 1] - votes[:, 0])
+        return scores + votes
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return the class of the highest score."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def _votes(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        votes = np.empty((len(X), len(self.classes_)))
+        member = np.eye(len(self.classes_))[self.memory_class_]
+        for start in range(0, len(X), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            d2 = euclidean_distances(X[part], self.memory_, squared=True).astype(np.float64)
+            votes[part] = np.exp(self.sharpness * (1 - d2 / self.twin_d2_)) @ member
+        return self.votes * votes
+
+
+def _twin_distance(X: npt.NDArray[np.float32]) -> float:
+    """Return the median squared distance of a row to its nearest other row, above 0."""
+    nearest = np.empty(len(X))
+    for start in range(0, len(X), _BLOCK):
+        d2 = euclidean_distances(X[start : start + _BLOCK], X, squared=True)
+        d2[np.arange(len(d2)), start + np.arange(len(d2))] = np.inf
+        nearest[start : start + _BLOCK] = d2.min(axis=1)
+    return max(float(np.median(nearest)), float(np.finfo(np.float32).eps))

@@ -1,0 +1,18 @@
+"""Figures, made with matplotlib's object interface: no window opens, nothing global changes."""
+
+from __future__ import annotations
+
+from ecglens.plots.evaluations import plot_confusions, plot_subjects, plot_sweep
+from ecglens.plots.recordings import plot_examples, plot_timeline, plot_windows
+from ecglens.plots.saving import render_figure, save_figure
+
+__all__ = [
+    "plot_confusions",
+    "plot_examples",
+    "plot_subjects",
+    "plot_sweep",
+    "plot_timeline",
+    "plot_windows",
+    "render_figure",
+    "save_figure",
+]

@@ -1,0 +1,214 @@
+"""The form every backbone is kept in: an ONNX graph that describes itself.
+
+Its input is (n, 3, height, width) float32 with fixed height and width, its outputs are the
+layers, and its metadata hold the name, the weights' origin and the normalisation. So the same
+bytes give the same backbone wherever they were stored.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ecglens.backbones.backbone import Backbone, Layer, sha256_of
+from ecglens.errors import BackboneError
+
+FORMAT = "1"
+MAX_BYTES = 1 << 30
+
+
+def parse_onnx(data: bytes, source: str) -> Any:
+    """Parse and check ONNX bytes.
+
+    Args:
+        data: the file's content.
+        source: what to call it in messages.
+
+    Returns:
+        An ``onnx.ModelProto`` without references to other files.
+
+    Raises:
+        BackboneError: too large, damaged, not ONNX, or with weights in another file.
+    """
+    import onnx
+
+    if len(data) > MAX_BYTES:
+        raise BackboneError(
+            f"{source} has {len(data)} bytes, more than the {MAX_BYTES} allowed; take a smaller "
+            "network"
+        )
+    try:
+        model = onnx.load_model_from_string(data)
+        has_graph = bool(model.graph.node)
+    except Exception as error:  # protobuf's own classes differ between its versions
+        raise BackboneError(_damaged(source, error)) from error
+    if not has_graph:
+        raise BackboneError(_damaged(source, "it holds no graph"))
+    if _has_external_data(model):
+        raise BackboneError(
+            f"{source} keeps weights in another file; save it as one ONNX file "
+            "(onnx.save_model with save_as_external_data=False)"
+        )
+    try:
+        onnx.checker.check_model(data)
+    except Exception as error:  # the checker raises several unrelated classes
+        raise BackboneError(_damaged(source, error)) from error
+    return model
+
+
+def _damaged(source: str, reason: object) -> str:
+    first = (str(reason).strip().splitlines() or ["no reason given"])[0][:200]
+    return f"{source} is not a usable ONNX model ({first}); export it again"
+
+
+def _has_external_data(model: Any) -> bool:
+    """Whether any tensor, in subgraphs and functions too, points outside the file."""
+    external = 1  # TensorProto.EXTERNAL
+
+    def in_nodes(nodes: Any) -> bool:
+        for node in nodes:
+            for attribute in node.attribute:
+                tensors = [attribute.t, *attribute.tensors]
+                graphs = [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
+                if any(tensor.data_location == external for tensor in tensors):
+                    return True
+                if any(in_graph(graph) for graph in graphs):
+                    return True
+        return False
+
+    def in_graph(graph: Any) -> bool:
+        sparse = [part for item in graph.sparse_initializer for part in (item.values, item.indices)]
+        tensors = [*graph.initializer, *sparse]
+        return any(t.data_location == external for t in tensors) or in_nodes(graph.node)
+
+    return in_graph(model.graph) or any(in_nodes(function.node) for function in model.functions)
+
+
+def metadata_of(model: Any) -> dict[str, str]:
+    """Return the model's metadata whose keys begin with ``ecglens.``, without that prefix."""
+    return {
+        entry.key.removeprefix("ecglens."): entry.value
+        for entry in model.metadata_props
+        if entry.key.startswith("ecglens.")
+    }
+
+
+def describe(
+    *, name: str, weights: str, mean: tuple[float, ...], std: tuple[float, ...], **more: str
+) -> dict[str, str]:
+    """Return the metadata of a backbone, in the order in which they are written."""
+    return {
+        "format": FORMAT,
+        "name": name,
+        "weights": weights,
+        "mean": json.dumps(list(mean)),
+        "std": json.dumps(list(std)),
+        **more,
+    }
+
+
+def serialize(model: Any, metadata: Mapping[str, str]) -> bytes:
+    """Return the model's bytes with these metadata in place of all others."""
+    del model.metadata_props[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=f"ecglens.{key}", value=value)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def normalisation(metadata: Mapping[str, str], key: str, source: str) -> tuple[float, float, float]:
+    """Read ``mean`` or ``std`` from the metadata: three numbers, deviations above zero.
+
+    Raises:
+        BackboneError: it is not three finite numbers.
+    """
+    try:
+        values = json.loads(metadata[key])
+        numbers = tuple(float(value) for value in values)
+    except (KeyError, TypeError, ValueError):
+        numbers = ()
+    good = len(numbers) == 3 and all(math.isfinite(number) for number in numbers)
+    if not good or (key == "std" and min(numbers) <= 0):
+        raise BackboneError(
+            f"{source}: metadata ecglens.{key} is {metadata.get(key)!r}; it must be three numbers "
+            "like [0.485, 0.456, 0.406], deviations above zero"
+        )
+    return numbers[0], numbers[1], numbers[2]
+
+
+def sizes_of(value: Any) -> list[int]:
+    """Return a tensor's sizes, 0 where one is free; empty if the rank is unknown."""
+    tensor = value.type.tensor_type
+    return [int(dimension.dim_value) for dimension in tensor.shape.dim]
+
+
+def is_float32(value: Any) -> bool:
+    """Whether a graph input or output is a float32 tensor."""
+    return bool(value.type.tensor_type.elem_type == 1)  # TensorProto.FLOAT
+
+
+def image_input(model: Any, source: str) -> Any:
+    """Return the graph's one image input, (n, 3, height, width) float32.
+
+    Raises:
+        BackboneError: there is none, or more than one input.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs) or "none"
+        raise BackboneError(f"{source} has the inputs {names}; a backbone takes one, the image")
+    sizes = sizes_of(inputs[0])
+    if len(sizes) != 4 or not is_float32(inputs[0]) or sizes[1] not in (0, 3):
+        raise BackboneError(
+            f"{source} takes {inputs[0].name} of sizes {sizes} (0: free); a backbone takes float32 "
+            "images (n, 3, height, width) of three channels"
+        )
+    return inputs[0]
+
+
+def backbone_from_onnx(data: bytes, source: str = "the ONNX model") -> Backbone:
+    """Rebuild a backbone from the bytes in ``Backbone.onnx``.
+
+    Args:
+        data: bytes that ``load_backbone`` made, wherever they were kept.
+        source: what to call them in messages.
+
+    Returns:
+        A backbone equal to the one that the bytes were taken from.
+
+    Raises:
+        BackboneError: the bytes are damaged or were not made by ecglens.
+    """
+    model = parse_onnx(data, source)
+    metadata = metadata_of(model)
+    if metadata.get("format") != FORMAT or not {"name", "weights"} <= metadata.keys():
+        raise BackboneError(
+            f"{source} has ecglens.format {metadata.get('format')!r}, not {FORMAT!r}; open the "
+            "original ONNX file with load_backbone"
+        )
+    height, width = sizes_of(image_input(model, source))[2:]
+    layers = tuple(_layer(output, source) for output in model.graph.output)
+    if min(height, width) < 1 or len({layer.name for layer in layers}) != len(layers):
+        raise BackboneError(f"{source} is damaged: free image size or two layers of one name")
+    return Backbone(
+        name=metadata["name"],
+        onnx=data,
+        layers=layers,
+        image_size=(height, width),
+        mean=normalisation(metadata, "mean", source),
+        std=normalisation(metadata, "std", source),
+        weights=metadata["weights"],
+        sha256=sha256_of(data),
+    )
+
+
+def _layer(output: Any, source: str) -> Layer:
+    sizes = sizes_of(output)
+    if len(sizes) != 4 or not is_float32(output) or min(sizes[1:]) < 1:
+        raise BackboneError(
+            f"{source}: output {output.name} of sizes {sizes} is no layer; a layer is float32 "
+            "(n, channels, height, width)"
+        )
+    return Layer(output.name, sizes[1], sizes[2], sizes[3])

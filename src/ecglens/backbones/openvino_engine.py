@@ -1,0 +1,124 @@
+"""The engine on the CPU: OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ecglens.backbones.backbone import Backbone, Layer
+from ecglens.backbones.engine import Floats, checked_images, empty_maps, filled, no_bf16
+from ecglens.errors import BackboneError
+
+# Small batches, one stream per core: maps stay in the core's cache and cores do not wait for
+# each other. Measured with DenseNet-121 at 128x128 on two cores; see benchmarks.
+BEST_BATCH = {"bf16": 2, "fp32": 8}
+
+
+class OpenVinoEngine:
+    """A backbone compiled by OpenVINO; see ``ecglens.backbones.Engine``.
+
+    Batches run in parallel streams. Maps are float32 whatever the precision inside.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        layers: Sequence[Layer],
+        precision: str,
+        threads: int | None,
+        batch_size: int | None,
+    ) -> None:
+        import openvino
+
+        core = openvino.Core()
+        self._backbone = backbone
+        self._wanted = tuple(layers)
+        self.layers = tuple(layer.name for layer in layers)
+        self.precision = _precision(precision, has_bf16(core))
+        try:
+            model = cut_model(core, backbone, self._wanted)
+            fixed = model.input(0).partial_shape[0]
+            free = bool(fixed.is_dynamic)
+            self.batch_size = (
+                (batch_size or BEST_BATCH[self.precision]) if free else int(fixed.get_length())
+            )
+            model.reshape([self.batch_size, 3, *backbone.image_size])
+            _check_shapes(model, backbone, self._wanted)
+            compiled = core.compile_model(model, "CPU", _settings(self.precision, threads))
+        except RuntimeError as error:
+            reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+            raise BackboneError(
+                f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"
+            ) from error
+        self._queue = openvino.AsyncInferQueue(compiled)
+        # Not a method: the queue would hold the engine, the engine the queue, for ever.
+        self._queue.set_callback(_keep)
+
+    def run(self, images: Floats) -> dict[str, Floats]:
+        """Compute feature maps; see ``ecglens.backbones.Engine.run``."""
+        images = checked_images(images, self._backbone)
+        maps = empty_maps(self._wanted, len(images))
+        for start in range(0, len(images), self.batch_size):
+            batch = filled(images[start : start + self.batch_size], self.batch_size)
+            kept = [values[start : start + self.batch_size] for values in maps.values()]
+            # The batch travels with the request: OpenVINO reads it in place and must not lose it.
+            self._queue.start_async({0: batch}, [batch, *kept], share_inputs=True)
+        self._queue.wait_all()
+        return maps
+
+
+def _keep(request: Any, arrays: list[Floats]) -> None:
+    """Copy a finished request's maps to their places and let go of them."""
+    for index, kept in enumerate(arrays[1:]):
+        kept[:] = request.get_output_tensor(index).data[: len(kept)]
+    arrays.clear()
+
+
+def has_bf16(core: Any) -> bool:
+    """Whether the processor computes in bfloat16."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _precision(asked: str, bf16: bool) -> str:
+    if asked == "bf16" and not bf16:
+        raise no_bf16("this processor")
+    return "bf16" if asked != "fp32" and bf16 else "fp32"
+
+
+def _settings(precision: str, threads: int | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "PERFORMANCE_HINT": "THROUGHPUT",
+    }
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    return settings
+
+
+def cut_model(core: Any, backbone: Backbone, layers: Sequence[Layer]) -> Any:
+    """Read the network, keep the wanted layers alone, and put the normalisation before it.
+
+    Returns:
+        An ``openvino.Model`` that takes images in [0, 1]; its results are the layers in order.
+    """
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    model = core.read_model(backbone.onnx)
+    sources = [model.output(layer.name).get_node().input(0).get_source_output() for layer in layers]
+    model = openvino.Model(sources, model.get_parameters(), backbone.name)
+    processor = PrePostProcessor(model)
+    processor.input(0).model().set_layout(openvino.Layout("NCHW"))
+    processor.input(0).preprocess().mean(list(backbone.mean)).scale(list(backbone.std))
+    return processor.build()
+
+
+def _check_shapes(model: Any, backbone: Backbone, layers: Sequence[Layer]) -> None:
+    """Check that the network makes the maps it announces."""
+    for output, layer in zip(model.outputs, layers, strict=True):
+        sizes = [int(size) for size in output.partial_shape.get_max_shape()]
+        if sizes[1:] != [layer.channels, layer.height, layer.width]:
+            raise BackboneError(
+                f"{backbone.name} is damaged: layer {layer.name} makes maps of sizes {sizes[1:]}, "
+                f"announced are {[layer.channels, layer.height, layer.width]}"
+            )

@@ -1,0 +1,133 @@
+"""From a name to a backbone."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from ecglens.backbones import store
+from ecglens.backbones.backbone import Backbone, BackboneInfo
+from ecglens.errors import BackboneError, UsageError, suggest
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_KEYWORDS = ("imagenet", "random")
+
+
+def load_backbone(
+    name: str | Path,
+    *,
+    weights: str | Path = "imagenet",
+    image_size: tuple[int, int] = (128, 128),
+    random_state: int = 0,
+    cache_dir: Path | None = None,
+) -> Backbone:
+    """Load a frozen image network whose layers can be read.
+
+    A timm network is converted to ONNX once (this needs ``ecglens[timm]``) and kept under the
+    hash of its name, weights, image size and converter; from then on neither torch nor timm is
+    imported. ``"imagenet"`` stands for timm's default pretrained weights of that name at the
+    time of conversion; a tag as in ``"resnet50.a1_in1k"`` names them for good.
+
+    Args:
+        name: a timm network such as ``"densenet121"``, or the path of an ONNX file (ending in
+            ``.onnx``), which brings its own weights.
+        weights: ``"imagenet"`` (downloaded by timm), ``"random"`` or a ``.safetensors`` file
+            under timm's parameter names.
+        image_size: (height, width) in pixels; an ONNX file of fixed size overrules it.
+        random_state: seed of random weights.
+        cache_dir: folder for converted networks; None is ``backbones`` in the cache folder.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        UsageError: the image size or the seed breaks a rule, or an ONNX file was given weights.
+        BackboneError: the network, its weights or the ONNX file cannot be used.
+    """
+    size = _checked_size(image_size)
+    if isinstance(name, Path) or name.lower().endswith(".onnx"):
+        if str(weights) != "imagenet":
+            raise UsageError(f"an ONNX file brings its own weights; leave out weights={weights!s}")
+        from ecglens.backbones.onnx_file import load_onnx_file
+
+        return load_onnx_file(Path(name), size)
+    if not _NAME.fullmatch(name):
+        raise BackboneError(
+            f"unknown backbone '{name}'; give a timm network such as densenet121, or the path of "
+            "an ONNX file ending in .onnx"
+        )
+    chosen, label, content = _weights(weights, random_state)
+    key = store.key_of({"name": name, "weights": label, "content": content, "image_size": size})
+    folder = store.folder_of(cache_dir)
+    backbone = store.load(folder, name, key)
+    if backbone is None:
+        from ecglens.backbones.timm_convert import convert
+
+        backbone = convert(name, chosen, size, random_state, label)
+        store.save(folder, key, backbone)
+    return backbone
+
+
+def _checked_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    sizes = tuple(image_size)
+    if len(sizes) != 2 or any(int(size) != size or not 8 <= size <= 4096 for size in sizes):
+        raise UsageError(
+            f"image_size must be (height, width), each from 8 to 4096 pixels, got {image_size}"
+        )
+    return int(sizes[0]), int(sizes[1])
+
+
+def _weights(weights: str | Path, random_state: int) -> tuple[str | Path, str, str]:
+    """Return (weights, label, content): what to load, what to call it, what identifies it."""
+    if weights == "imagenet":
+        return "imagenet", "imagenet", "imagenet"
+    if weights == "random":
+        if int(random_state) != random_state or not 0 <= random_state < 2**63:
+            raise UsageError(f"random_state must be a whole number from 0, got {random_state}")
+        return "random", f"random-{random_state}", f"random-{random_state}"
+    path = Path(weights)
+    if path.suffix.lower() != ".safetensors":
+        raise BackboneError(
+            f"weights '{weights}' are unknown{suggest(str(weights), _KEYWORDS) or ';'} give "
+            "imagenet, random or a .safetensors file (other formats can run code when opened)"
+        )
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackboneError(f"cannot read weights {path}: {reason}; check the path") from error
+    return path, f"file:{path.name}", digest
+
+
+def list_backbones(*, cache_dir: Path | None = None) -> list[BackboneInfo]:
+    """List what ``load_backbone`` can load by name: converted networks, then timm's.
+
+    Without timm the list holds the converted ones alone. Any ONNX file can be loaded besides.
+    """
+    cached = [_cached_info(sidecar) for sidecar in store.sidecars(store.folder_of(cache_dir))]
+    if importlib.util.find_spec("timm") is None or importlib.util.find_spec("torch") is None:
+        return cached
+    import timm
+
+    pretrained = {name.partition(".")[0] for name in timm.list_models(pretrained=True)}
+    return cached + [
+        BackboneInfo(
+            name,
+            "timm",
+            "ImageNet weights by download" if name in pretrained else "no pretrained weights",
+        )
+        for name in timm.list_models()
+    ]
+
+
+def _cached_info(sidecar: Any) -> BackboneInfo:
+    height, width = sidecar["image_size"]
+    return BackboneInfo(
+        str(sidecar["name"]),
+        "cached",
+        f"{sidecar['weights']} weights, {height}x{width}, {len(sidecar['layers'])} layers",
+    )

@@ -1,0 +1,74 @@
+"""Features on disk: computed once, found again by what they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import OutputError
+from ecglens.files import make_folder, write_atomically
+
+FloatArray = npt.NDArray[np.float32]
+
+_FORMAT = "ecglens-features-1"
+_logger = logging.getLogger(__name__)
+
+
+class FeatureStore:
+    """A folder of feature blocks, each named by a hash of everything it depends on.
+
+    A block is one layer and pooling of some consecutive windows. It is written whole or not at
+    all, so a killed run goes on where it stopped, and several processes may share the folder.
+    When the folder cannot be written, features are still computed; a log line says so once.
+
+    Args:
+        folder: made when the first block is written.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._writable = True
+
+    def key(self, X: npt.NDArray[Any], settings: Mapping[str, Any]) -> str:
+        """Return the name of a block: SHA-256 over the windows and all settings.
+
+        Args:
+            X: the windows of the block.
+            settings: JSON-ready values that decide the features (rate, image, network, output).
+        """
+        digest = hashlib.sha256(_FORMAT.encode())
+        digest.update(json.dumps([list(X.shape), str(X.dtype)]).encode())
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(X).data)
+        return digest.hexdigest()
+
+    def load(self, key: str, n_windows: int) -> FloatArray | None:
+        """Return the block (n_windows, n_features), or None when it is absent or damaged."""
+        try:
+            block = np.load(self._path(key), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        fits = block.ndim == 2 and len(block) == n_windows and block.dtype == np.float32
+        return block if fits else None
+
+    def save(self, key: str, block: FloatArray) -> None:
+        """Keep a block; a folder that cannot be written is noted, not raised."""
+        if not self._writable:
+            return
+        path = self._path(key)
+        try:
+            make_folder(path.parent)
+            write_atomically(path, lambda file: np.save(file, block, allow_pickle=False))
+        except OutputError as error:
+            self._writable = False
+            _logger.warning("features are not kept: %s", error)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"

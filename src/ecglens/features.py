@@ -1,0 +1,320 @@
+"""Windows to feature vectors: pooled feature maps of a frozen image network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ecglens.backbones import Backbone, load_backbone
+from ecglens.backbones.engine import Engine, make_engine
+from ecglens.backbones.pooling import pool, pooled_size
+from ecglens.backbones.precision import resolve_precision
+from ecglens.cache import FeatureStore
+from ecglens.errors import UsageError, suggest
+from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
+from ecglens.signals import unreadable_reasons
+
+FloatArray = npt.NDArray[np.float32]
+Output = tuple[str, str]
+"""One layer and one pooling of it."""
+
+BLOCK = 256
+"""Windows per block of the cache; at 128 x 128 a block of images is 50 MB."""
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What runs the network.
+
+    Attributes:
+        engine: ``"openvino"`` or ``"torch"`` (needs ``ecglens[timm]``).
+        device: ``"cpu"``, or ``"cuda"`` with the torch engine.
+        precision: ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the processor has it.
+        threads: of the processor; None for all.
+    """
+
+    engine: str = "openvino"
+    device: str = "cpu"
+    precision: str = "auto"
+    threads: int | None = None
+
+
+@dataclass
+class Extractor:
+    """Runs images and network over windows, a block at a time.
+
+    Attributes:
+        backbone: the frozen network.
+        outputs: layers and poolings to compute, each once.
+        image: how windows become images; its size must be the backbone's.
+        engine: what runs the network.
+        store: where blocks are kept, or None.
+
+    Raises:
+        BackboneError: a layer or the engine is unknown.
+        UsageError: an unknown pooling, or image and backbone differ in size.
+    """
+
+    backbone: Backbone
+    outputs: Sequence[Output]
+    image: ImageSettings
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    store: FeatureStore | None = None
+    _running: dict[tuple[str, ...], Engine] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.outputs:
+            raise UsageError("no layer to extract; name one or more")
+        for layer, pooling in self.outputs:
+            pooled_size(self.backbone.layer(layer), pooling)
+        if self.backbone.image_size != (self.image.height, self.image.width):
+            raise UsageError(
+                f"images are {self.image.height} x {self.image.width} but backbone "
+                f"{self.backbone.name!r} was prepared for {self.backbone.image_size[0]} x "
+                f"{self.backbone.image_size[1]}; load it with image_size of the images"
+            )
+
+    def run(
+        self, X: npt.ArrayLike, fs: float, *, progress: Callable[[int, int], None] | None = None
+    ) -> dict[Output, FloatArray]:
+        """Return the features of readable windows, one array per output.
+
+        Args:
+            X: windows in mV, shape (n_windows, n_samples).
+            fs: their rate in Hz.
+            progress: called with windows done and windows in all.
+
+        Raises:
+            UnreadableWindowError: a window is flat or missing.
+        """
+        array = np.ascontiguousarray(X, dtype=np.float32)
+        blocks: dict[Output, list[FloatArray]] = {output: [] for output in self.outputs}
+        for start in range(0, len(array), BLOCK):
+            part = array[start : start + BLOCK]
+            for output, block in self._block(part, fs).items():
+                blocks[output].append(block)
+            if progress is not None:
+                progress(start + len(part), len(array))
+        return {
+            output: np.concatenate([np.empty((0, self._size(output)), np.float32), *parts])
+            for output, parts in blocks.items()
+        }
+
+    def _size(self, output: Output) -> int:
+        return pooled_size(self.backbone.layer(output[0]), output[1])
+
+    def _block(self, X: FloatArray, fs: float) -> dict[Output, FloatArray]:
+        keys: dict[Output, str] = {}
+        found: dict[Output, FloatArray] = {}
+        if self.store is not None:
+            keys = {out: self.store.key(X, self._identity(out, fs)) for out in self.outputs}
+            for output, key in keys.items():
+                block = self.store.load(key, len(X))
+                if block is not None:
+                    found[output] = block
+        todo = [output for output in self.outputs if output not in found]
+        if todo:
+            found.update(self._compute(X, fs, todo))
+        if self.store is not None:
+            for output in todo:
+                self.store.save(keys[output], found[output])
+        return found
+
+    def _compute(
+        self, X: FloatArray, fs: float, outputs: Sequence[Output]
+    ) -> dict[Output, FloatArray]:
+        layers = tuple(dict.fromkeys(layer for layer, _ in outputs))
+        engine = self._engine(layers)
+        step = 64
+        parts: dict[Output, list[FloatArray]] = {output: [] for output in outputs}
+        for start in range(0, len(X), step):
+            maps = engine.run(make_images(X[start : start + step], fs, self.image))
+            for layer, pooling in outputs:
+                parts[layer, pooling].append(pool(maps[layer], pooling))
+        return {output: np.concatenate(rows) for output, rows in parts.items()}
+
+    def _engine(self, layers: tuple[str, ...]) -> Engine:
+        if layers not in self._running:
+            chosen = self.engine
+            self._running[layers] = make_engine(
+                self.backbone,
+                layers,
+                engine=chosen.engine,
+                device=chosen.device,
+                precision=chosen.precision,
+                threads=chosen.threads,
+            )
+        return self._running[layers]
+
+    def _identity(self, output: Output, fs: float) -> dict[str, Any]:
+        """Return all that decides a feature besides the windows themselves."""
+        return {
+            "fs": fs,
+            "image": self.image.to_dict(),
+            "backbone": self.backbone.sha256,
+            "output": list(output),
+            "engine": self.engine.engine,
+            "precision": resolve_precision(self.engine.engine, self.engine.precision),
+        }
+
+
+def outputs_of(layers: str | Sequence[str], pooling: str | Sequence[str]) -> tuple[Output, ...]:
+    """Return every layer with every pooling, layers first, without repeats."""
+    layer_names = (layers,) if isinstance(layers, str) else tuple(layers)
+    poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+    return tuple(dict.fromkeys((name, way) for name in layer_names for way in poolings))
+
+
+def image_settings(image: str | ImageSettings) -> ImageSettings:
+    """Return settings as they are, or a preset by name.
+
+    Raises:
+        UsageError: no such preset.
+    """
+    if isinstance(image, ImageSettings):
+        return image
+    if image not in IMAGE_PRESETS:
+        raise UsageError(
+            f"unknown image preset {image!r}{suggest(image, IMAGE_PRESETS)}; "
+            f"known are {', '.join(IMAGE_PRESETS)}"
+        )
+    return IMAGE_PRESETS[image]
+
+
+class CNNFeatures(TransformerMixin, BaseEstimator):
+    """Transformer from windows to pooled feature maps of a frozen image network.
+
+    Nothing is learnt from the windows, so fitting on any of them is no leak. Images exist one
+    batch at a time.
+
+    Args:
+        fs: rate of the windows in Hz.
+        backbone: name of a timm network, path of an ONNX file, or a loaded :class:`Backbone`.
+        weights: ``"imagenet"``, ``"random"`` or a safetensors file; unused with a loaded backbone.
+        layers: name or names of the layers; ``ecglens backbones NAME`` lists them.
+        pooling: name or names of poolings (:mod:`ecglens.backbones.pooling`); every layer gets
+            every pooling, concatenated with layers first.
+        image: :class:`ImageSettings` or the name of a preset.
+        engine: ``"openvino"`` or ``"torch"``.
+        device: ``"cpu"`` or, with torch, ``"cuda"``.
+        precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
+        cache_dir: folder for computed features; None keeps none.
+        unreadable: ``"error"``, or ``"nan"`` for rows of NaN where a window is flat or missing.
+
+    Attributes:
+        backbone_: the loaded network.
+        n_features_in_: samples per window.
+    """
+
+    def __init__(
+        self,
+        fs: float,
+        backbone: str | Path | Backbone = "densenet121",
+        *,
+        weights: str | Path = "imagenet",
+        layers: str | Sequence[str] = "transition2",
+        pooling: str | Sequence[str] = "mean",
+        image: str | ImageSettings = "salem2018",
+        engine: str = "openvino",
+        device: str = "cpu",
+        precision: str = "auto",
+        cache_dir: str | Path | None = None,
+        unreadable: str = "error",
+    ) -> None:
+        self.fs = fs
+        self.backbone = backbone
+        self.weights = weights
+        self.layers = layers
+        self.pooling = pooling
+        self.image = image
+        self.engine = engine
+        self.device = device
+        self.precision = precision
+        self.cache_dir = cache_dir
+        self.unreadable = unreadable
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+        """Load the network and check that layers, poolings and images fit together.
+
+        Args:
+            X: windows in mV, shape (n_windows, n_samples); only the number of samples is used.
+            y: ignored.
+        """
+        validate_data(self, X, dtype=np.float32, ensure_all_finite=False)
+        if self.unreadable not in ("error", "nan"):
+            raise UsageError(f"unreadable must be 'error' or 'nan', got {self.unreadable!r}")
+        image = image_settings(self.image)
+        if isinstance(self.backbone, Backbone):
+            self.backbone_ = self.backbone
+        else:
+            size = (image.height, image.width)
+            self.backbone_ = load_backbone(self.backbone, weights=self.weights, image_size=size)
+        self._extractor = Extractor(
+            backbone=self.backbone_,
+            outputs=outputs_of(self.layers, self.pooling),
+            image=image,
+            engine=EngineSettings(self.engine, self.device, self.precision),
+            store=None if self.cache_dir is None else FeatureStore(self.cache_dir),
+        )
+        return self
+
+    def transform(self, X: npt.ArrayLike) -> FloatArray:
+        """Return features, float32, shape (n_windows, n_features).
+
+        Args:
+            X: windows in mV, shape (n_windows, n_samples).
+
+        Raises:
+            UnreadableWindowError: a window is flat or missing and ``unreadable`` is ``"error"``.
+        """
+        check_is_fitted(self, "backbone_")
+        array = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite=False)
+        if self.unreadable == "error":
+            return self._concatenated(array)
+        readable = unreadable_reasons(array, self.fs) == ""
+        found = self._concatenated(array[readable])
+        rows = np.full((len(array), found.shape[1]), np.nan, dtype=np.float32)
+        rows[readable] = found
+        return rows
+
+    def get_feature_names_out(
+        self,
+        input_features: object = None,  # noqa: ARG002
+    ) -> npt.NDArray[np.object_]:
+        """Return names such as ``transition2:mean:17``."""
+        check_is_fitted(self, "backbone_")
+        names = [
+            f"{layer}:{pooling}:{i}"
+            for layer, pooling in self._extractor.outputs
+            for i in range(pooled_size(self.backbone_.layer(layer), pooling))
+        ]
+        return np.array(names, dtype=object)
+
+    def _concatenated(self, X: FloatArray) -> FloatArray:
+        return concatenate_outputs(self._extractor.run(X, self.fs))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Missing samples are bridged or marked, as `unreadable` says.
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []  # features are float32, whatever came in
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_extractor" in state:
+            # A compiled network stays in its process; the copy compiles its own.
+            state["_extractor"] = replace(state["_extractor"], _running={})
+        return state
+
+
+def concatenate_outputs(features: Mapping[Output, FloatArray]) -> FloatArray:
+    """Join the outputs of :meth:`Extractor.run` side by side, in their order."""
+    return np.concatenate(list(features.values()), axis=1)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import openvino
+import pytest
+from onnx.reference import ReferenceEvaluator
+from tests.tiny_onnx import TINY_LAYERS
+
+from ecglens.backbones import Backbone, backbone_from_onnx, make_engine, openvino_engine
+from ecglens.backbones.backbone import Layer
+from ecglens.errors import BackboneError, UsageError
+
+Images = npt.NDArray[np.float32]
+
+
+def reference(backbone: Backbone, images: Images) -> dict[str, npt.NDArray[np.float32]]:
+    """Evaluate the graph by onnx's own slow and independent evaluator."""
+    mean = np.array(backbone.mean, dtype=np.float32).reshape(1, 3, 1, 1)
+    std = np.array(backbone.std, dtype=np.float32).reshape(1, 3, 1, 1)
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(backbone.onnx))
+    outputs = evaluator.run(None, {"images": (images - mean) / std})
+    return dict(zip(TINY_LAYERS, outputs, strict=True))
+
+
+def has_bf16() -> bool:
+    return openvino_engine.has_bf16(openvino.Core())
+
+
+def test_maps_agree_with_the_reference(tiny: Backbone, images: Images) -> None:
+    engine = make_engine(tiny, TINY_LAYERS, precision="fp32")
+    expected = reference(tiny, images)
+    for name, maps in engine.run(images).items():
+        assert maps.dtype == np.float32
+        np.testing.assert_allclose(maps, expected[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not has_bf16(), reason="this processor has no bf16")
+def test_bf16_is_close_and_chosen_by_itself(tiny: Backbone, images: Images) -> None:
+    engine = make_engine(tiny, ["stage3"])
+    assert engine.precision == "bf16"
+    maps, expected = engine.run(images)["stage3"], reference(tiny, images)["stage3"]
+    assert np.linalg.norm(maps - expected) < 0.01 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_a_window_does_not_depend_on_its_neighbours(
+    tiny: Backbone, images: Images, precision: str
+) -> None:
+    """Bitwise, over positions in the batch, neighbours and calls."""
+    engine = make_engine(tiny, TINY_LAYERS, precision=precision, batch_size=4)
+    together = engine.run(images)
+    order = np.random.default_rng(0).permutation(len(images))
+    shuffled = engine.run(images[order])
+    alone = engine.run(images[7:8])
+    for name in TINY_LAYERS:
+        np.testing.assert_array_equal(shuffled[name], together[name][order])
+        np.testing.assert_array_equal(alone[name], together[name][7:8])
+
+
+def test_batch_size_and_threads_change_no_feature(tiny: Backbone, images: Images) -> None:
+    expected = make_engine(tiny, ["stage3"], precision="fp32").run(images)["stage3"]
+    for batch_size, threads in ((1, 1), (3, 2), (32, None)):
+        engine = make_engine(
+            tiny, ["stage3"], precision="fp32", batch_size=batch_size, threads=threads
+        )
+        assert engine.batch_size == batch_size
+        maps = engine.run(images)["stage3"]
+        np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_network_is_cut_behind_the_deepest_layer(tiny: Backbone) -> None:
+    def convolutions(*names: str) -> int:
+        layers = [tiny.layer(name) for name in names]
+        model = openvino_engine.cut_model(openvino.Core(), tiny, layers)
+        return sum(op.get_type_name() == "Convolution" for op in model.get_ops())
+
+    assert convolutions("stage1") == 1
+    assert convolutions("stage2", "stage1") == 2
+    assert convolutions("stage3") == 3
+
+
+def test_layers_come_in_the_order_asked_for(tiny: Backbone, images: Images) -> None:
+    engine = make_engine(tiny, ["stage3", "stage1", "stage3"], precision="fp32")
+    assert engine.layers == ("stage3", "stage1")
+    maps = engine.run(images)
+    assert list(maps) == ["stage3", "stage1"]
+    assert maps["stage1"].shape == (11, 4, 16, 24)
+
+
+def test_no_images_give_no_maps(tiny: Backbone, images: Images) -> None:
+    assert make_engine(tiny, ["stage2"]).run(images[:0])["stage2"].shape == (0, 6, 8, 12)
+
+
+def test_images_are_read_and_left_alone(tiny: Backbone, images: Images) -> None:
+    before = images.copy()
+    engine = make_engine(tiny, ["stage2"], precision="fp32")
+    maps = engine.run(images)["stage2"]
+    np.testing.assert_array_equal(images, before)
+    strided = np.asfortranarray(images.astype(np.float64))
+    np.testing.assert_array_equal(engine.run(strided)["stage2"], maps)
+
+
+def test_images_of_another_size(tiny: Backbone) -> None:
+    engine = make_engine(tiny, ["stage2"])
+    with pytest.raises(UsageError, match=r"images for tiny must be \(n, 3, 32, 48\), got \(2, 3"):
+        engine.run(np.zeros((2, 3, 32, 32), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "openvivo"}, r"unknown engine 'openvivo'; did you mean 'openvino'\?"),
+        ({"device": "cuda"}, "unknown device of engine openvino 'cuda'; choose cpu"),
+        ({"engine": "torch", "device": "cudu"}, r"did you mean 'cuda'\? choose cpu or cuda"),
+        ({"precision": "fp16"}, "unknown precision 'fp16'"),
+        ({"threads": 0}, "threads must be 1 or more, got 0"),
+        ({"batch_size": -1}, "batch_size must be 1 or more, got -1"),
+    ],
+)
+def test_unknown_options(tiny: Backbone, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_engine(tiny, ["stage1"], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layers", [[], "stage1"])
+def test_layers_must_be_a_list(tiny: Backbone, layers: list[str]) -> None:
+    with pytest.raises(UsageError, match="must be a list of one or more layer names"):
+        make_engine(tiny, layers)
+
+
+def test_unknown_layer(tiny: Backbone) -> None:
+    with pytest.raises(BackboneError, match="tiny has no layer 'norm5'"):
+        make_engine(tiny, ["norm5"])
+
+
+def test_bf16_where_there_is_none(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_engine, "has_bf16", lambda _core: False)
+    assert make_engine(tiny, ["stage1"]).precision == "fp32"
+    with pytest.raises(BackboneError, match="this processor cannot compute in bf16; take --prec"):
+        make_engine(tiny, ["stage1"], precision="bf16")
+
+
+def test_a_network_that_lies_about_its_maps(tiny: Backbone) -> None:
+    layers = [Layer("stage1", 4, 99, 24)]
+    with pytest.raises(BackboneError, match=r"tiny is damaged: layer stage1 makes maps of sizes"):
+        openvino_engine.OpenVinoEngine(tiny, layers, "fp32", None, None)
+
+
+def test_a_batch_size_fixed_in_the_file_is_kept(tiny: Backbone, images: Images) -> None:
+    model = onnx.load_model_from_string(tiny.onnx)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = backbone_from_onnx(model.SerializeToString())
+    engine = make_engine(fixed, ["stage3"], precision="fp32", batch_size=8)
+    assert engine.batch_size == 1
+    expected = make_engine(tiny, ["stage3"], precision="fp32").run(images)["stage3"]
+    np.testing.assert_allclose(engine.run(images)["stage3"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_onnx_file_does_not_run_on_torch(tiny: Backbone) -> None:
+    pytest.importorskip("timm", reason="needs ecglens[timm]")
+    with pytest.raises(BackboneError, match="only timm networks run on torch; take --engine open"):
+        make_engine(tiny, ["stage1"], engine="torch")
+
+
+def test_an_engine_and_its_results_are_let_go(tiny: Backbone, images: Images) -> None:
+    engine = make_engine(tiny, ["stage3"])
+    maps = engine.run(images)["stage3"]
+    watched = [weakref.ref(maps), weakref.ref(engine)]
+    del maps
+    assert watched[0]() is None
+    del engine
+    assert watched[1]() is None

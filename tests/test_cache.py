@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecglens.cache import FeatureStore
+
+X = np.arange(12, dtype=np.float32).reshape(3, 4)
+BLOCK = np.ones((3, 5), np.float32)
+
+
+def test_a_block_comes_back_and_an_absent_one_does_not(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "made" / "later")
+    key = store.key(X, {"fs": 125})
+    assert store.load(key, 3) is None
+    store.save(key, BLOCK)
+    np.testing.assert_array_equal(store.load(key, 3), BLOCK)
+
+
+@given(
+    st.sampled_from(
+        [
+            (X + 1, {"fs": 125}),
+            (X.astype(np.float64), {"fs": 125}),
+            (X.reshape(4, 3), {"fs": 125}),
+            (X, {"fs": 250}),
+            (X, {"fs": 125, "layer": "a"}),
+        ]
+    )
+)
+@settings(max_examples=5)
+def test_everything_that_decides_a_feature_decides_its_name(other: tuple) -> None:
+    store = FeatureStore("nowhere")
+    assert store.key(X, {"fs": 125}) != store.key(*other)
+
+
+def test_the_order_of_settings_does_not_matter() -> None:
+    store = FeatureStore("nowhere")
+    assert store.key(X, {"a": 1, "b": 2}) == store.key(X, {"b": 2, "a": 1})
+
+
+def test_damaged_or_foreign_blocks_are_computed_again(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    key = store.key(X, {})
+    store.save(key, BLOCK)
+    path = next(tmp_path.rglob("*.npy"))
+    whole = path.read_bytes()
+    for size in (0, 5, 60, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert store.load(key, 3) is None
+    for foreign in (BLOCK.astype(np.float64), BLOCK[:2], np.array([{}], dtype=object)):
+        np.save(path, foreign, allow_pickle=True)
+        assert store.load(key, 3) is None
+
+
+def test_a_folder_that_cannot_be_written_costs_the_cache_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = FeatureStore(tmp_path / "file" / "cache")
+    with caplog.at_level(logging.WARNING):
+        store.save(store.key(X, {}), BLOCK)
+        store.save(store.key(X, {}), BLOCK)
+    assert caplog.text.count("features are not kept: cannot make folder") == 1

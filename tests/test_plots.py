@@ -27,6 +27,7 @@ from ecglens.plots import (
 )
 from ecglens.plots.style import NEUTRAL, PALETTE
 
+ROWS = np.linspace(40.0, 0.0, 8)
 LEAK = "leaks: one person's windows are on both sides"
 
 
@@ -217,7 +218,7 @@ def test_many_subjects_are_counted_instead_of_named(evaluation):
 def test_examples_show_trace_and_image_with_seconds_and_hz():
     t = np.arange(1250) / 125
     image = np.linspace(1, 0, 64)[:, None] * np.ones((1, 32))
-    figure = plot_examples({"N": (np.sin(t), image), "VF": (np.cos(t), image)}, 125.0, 10.0, 40.0)
+    figure = plot_examples({"N": (np.sin(t), image), "VF": (np.cos(t), image)}, 125.0, 10.0, ROWS)
     trace, picture, second, below = figure.axes
     assert (trace.get_title(loc="left"), second.get_title(loc="left")) == ("N", "VF")
     assert trace.lines[0].get_xdata()[-1] == pytest.approx(1249 / 125)
@@ -226,26 +227,33 @@ def test_examples_show_trace_and_image_with_seconds_and_hz():
     assert tick_words(picture.yaxis) == ["0", "10", "20", "30", "40"]
     shown = picture.images[0]
     # Row 0 of the image is drawn at the top, which is the highest frequency.
-    assert shown.get_extent() == [0.0, 10.0, 0.0, 40.0]
+    assert shown.get_extent() == [0.0, 10.0, 0.0, 1.0]
     assert shown.origin == "upper"
     assert shown.get_clim() == (0.0, 1.0)
 
 
 def test_frequency_ticks_can_be_given():
     window = (np.zeros(100), np.zeros((8, 8)))
-    figure = plot_examples({"N": window}, 10.0, 10.0, 5.0, frequency_ticks=[0, 2.5, 5])
+    figure = plot_examples({"N": window}, 10.0, 10.0, [5.0, 0.0], frequency_ticks=[0, 2.5, 5])
     assert tick_words(figure.axes[1].yaxis) == ["0", "2.5", "5"]
+
+
+def test_uneven_rows_are_labelled_where_they_are():
+    window = (np.zeros(100), np.zeros((5, 8)))
+    rows = [40.0, 10.0, 4.0, 1.0, 0.0]
+    figure = plot_examples({"N": window}, 10.0, 10.0, rows, frequency_ticks=[0, 4, 40])
+    assert figure.axes[1].get_yticks().tolist() == [0.0, 0.5, 1.0]
 
 
 def test_examples_refuse_other_shapes():
     with pytest.raises(UsageError, match="no window to draw"):
-        plot_examples({}, 125.0, 10.0, 40.0)
+        plot_examples({}, 125.0, 10.0, ROWS)
     with pytest.raises(UsageError, match=r"class 'N': an image must be .*got \(3, 8, 8\)"):
-        plot_examples({"N": (np.zeros(100), np.zeros((3, 8, 8)))}, 125.0, 10.0, 40.0)
+        plot_examples({"N": (np.zeros(100), np.zeros((3, 8, 8)))}, 125.0, 10.0, ROWS)
     with pytest.raises(UsageError, match=r"class 'N': a signal must be \(n_samples,\), got \(1, 9"):
-        plot_examples({"N": (np.zeros((1, 99)), np.zeros((8, 8)))}, 125.0, 10.0, 40.0)
+        plot_examples({"N": (np.zeros((1, 99)), np.zeros((8, 8)))}, 125.0, 10.0, ROWS)
     with pytest.raises(UsageError, match="fs must be from"):
-        plot_examples({"N": (np.zeros(100), np.zeros((8, 8)))}, 0.0, 10.0, 40.0)
+        plot_examples({"N": (np.zeros(100), np.zeros((8, 8)))}, 0.0, 10.0, ROWS)
 
 
 # Timelines
@@ -388,7 +396,7 @@ def test_figures_are_twelve_hundred_dots_wide_and_leave_nothing_behind(tmp_path)
 def test_pyplot_is_never_loaded():
     script = (
         "import sys; from ecglens.plots import plot_examples, render_figure; "
-        "render_figure(plot_examples({'N': ([0.0, 1.0], [[0.0]])}, 10.0, 1.0, 5.0)); "
+        "render_figure(plot_examples({'N': ([0.0, 1.0], [[0.0]])}, 10.0, 1.0, [5.0, 0.0])); "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

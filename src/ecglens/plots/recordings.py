@@ -37,7 +37,7 @@ def plot_examples(
     windows_by_class: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
     fs: float,
     length_s: float,
-    max_hz: float,
+    row_hz: npt.ArrayLike,
     frequency_ticks: Sequence[float] | None = None,
 ) -> Figure:
     """Draw one window per class: the ECG and beside it the image the network sees.
@@ -47,8 +47,9 @@ def plot_examples(
             image in [0, 1], shape (height, width), row 0 being the highest frequency.
         fs: sampling rate of the signals in Hz.
         length_s: length of the windows in seconds.
-        max_hz: frequency of the top row of the images in Hz; the bottom row is 0 Hz.
-        frequency_ticks: where the frequency axis is labelled, in Hz; by default quarters.
+        row_hz: frequency of each row of the images in Hz, falling, shape (height,); see
+            ``ImageSettings.row_hz``.
+        frequency_ticks: where the frequency axis is labelled, in Hz; by default at five rows.
 
     Raises:
         UsageError: there is no window, an array has another shape, or ``fs`` is out of range.
@@ -56,15 +57,19 @@ def plot_examples(
     if not windows_by_class:
         raise UsageError("there is no window to draw; give one per class")
     check_fs(fs)
-    ticks = np.linspace(0, max_hz, 5) if frequency_ticks is None else np.asarray(frequency_ticks)
+    rows_hz = np.asarray(row_hz, dtype=np.float64)[::-1]
+    places = np.linspace(0, 1, len(rows_hz))
+    ticks = np.interp(np.linspace(0, 1, 5), places, rows_hz)
+    if frequency_ticks is not None:
+        ticks = np.asarray(frequency_ticks, dtype=np.float64)
     figure = new_figure(1.35 * len(windows_by_class) + 0.45)
     rows = figure.subplots(
         len(windows_by_class), 2, squeeze=False, sharex=True, width_ratios=[1.5, 1]
     )
     for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
         _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
-        _draw_image(right, name, np.asarray(image, dtype=np.float64), (length_s, max_hz))
-        right.set_yticks(ticks, [f"{hz:g}" for hz in ticks])
+        _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
+        right.set_yticks(np.interp(ticks, rows_hz, places), [f"{hz:.3g}" for hz in ticks])
     for axes in rows[-1]:
         axes.set_xlim(0, length_s)
         axes.set_xlabel("seconds")
@@ -83,8 +88,8 @@ def _draw_trace(axes: Axes, name: str, signal: FloatArray, fs: float) -> None:
     set_title(axes, name).set_fontweight("bold")
 
 
-def _draw_image(axes: Axes, name: str, image: FloatArray, extent: tuple[float, float]) -> None:
-    """Draw one channel of an image that covers ``extent``, in seconds and Hz."""
+def _draw_image(axes: Axes, name: str, image: FloatArray, length_s: float) -> None:
+    """Draw one channel of an image; its rows run from 0 to 1, whatever their frequencies."""
     if image.ndim != 2:
         raise UsageError(
             f"class {name!r}: an image must be (height, width), got {image.shape}; give one channel"
@@ -95,7 +100,7 @@ def _draw_image(axes: Axes, name: str, image: FloatArray, extent: tuple[float, f
         vmin=0.0,
         vmax=1.0,
         aspect="auto",
-        extent=(0.0, extent[0], 0.0, extent[1]),
+        extent=(0.0, length_s, 0.0, 1.0),
         interpolation="nearest",
     )
     axes.set_ylabel("Hz")

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecglens.errors import OutputError, UsageError, WindowError
+from ecglens.prediction import Timeline, predict_record
+from ecglens.records import Record
+from tests.signals_of import beats, fibrillation, record_of
+
+
+@dataclass(frozen=True)
+class SpikinessModel:
+    """Tells VF from N by how peaked a window is: a stand-in for a head, not for a network."""
+
+    min_probability: float = 0.0
+    classes: tuple[str, ...] = ("N", "VF")
+    fs: float = 100.0
+    length_s: float = 10.0
+    training_subjects: frozenset[str] = frozenset()
+
+    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+        x = np.asarray(X) - np.median(X, axis=1, keepdims=True)
+        peaked = x.max(axis=1) > 5 * x.std(axis=1)
+        p = np.where(peaked, 0.9, 0.2)
+        return np.stack([p, 1 - p], axis=1)
+
+
+MODEL = SpikinessModel()
+
+
+def _mixed(seconds: float = 60.0) -> Record:
+    record = record_of("N", seconds)
+    record.signal[0, 2000:4000] = fibrillation(20, 100)
+    return record
+
+
+def _episodes(timeline: Timeline) -> list[tuple[float, float, str]]:
+    return [(e.start_s, e.end_s, e.label) for e in timeline.episodes]
+
+
+def test_a_record_becomes_episodes() -> None:
+    timeline = predict_record(MODEL, _mixed())
+    assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+    assert timeline.episodes[1].probability == pytest.approx(0.8)
+    assert timeline.episodes[1].n_windows == 2
+    assert timeline.episodes[1].duration_s == 20
+
+
+def test_annotations_are_not_looked_at() -> None:
+    record = _mixed()
+    other = replace(record, rhythms=())
+    assert _episodes(predict_record(MODEL, record)) == _episodes(predict_record(MODEL, other))
+
+
+def test_unreadable_windows_are_marked_with_their_reason() -> None:
+    record = _mixed()
+    record.signal[0, :1000] = 0.0
+    record.signal[0, 1000:1500] = np.nan
+    timeline = predict_record(MODEL, record)
+    assert timeline.labels.tolist()[:3] == ["unreadable", "unreadable", "VF"]
+    assert timeline.reasons.tolist()[:3] == ["flat", "missing", ""]
+    assert np.isnan(timeline.probabilities[:2]).all()
+    assert timeline.episodes[0].probability is None
+
+
+def test_a_record_of_nothing_is_unreadable_throughout() -> None:
+    record = record_of("N", 30.0)
+    record.signal[:] = np.nan
+    timeline = predict_record(MODEL, record)
+    assert _episodes(timeline) == [(0, 30, "unreadable")]
+    assert timeline.summary()["share"]["unreadable"] == 1
+
+
+def test_an_unsure_model_is_inconclusive() -> None:
+    timeline = predict_record(replace(MODEL, min_probability=0.85), _mixed())
+    assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "inconclusive"), (40, 60, "N")]
+
+
+@given(hop_s=st.sampled_from([1.0, 2.0, 2.5, 5.0, 10.0]), seconds=st.integers(10, 90))
+@settings(max_examples=15, deadline=None)
+def test_episodes_tile_what_was_judged(hop_s: float, seconds: int) -> None:
+    timeline = predict_record(MODEL, _mixed(60.0) if seconds > 60 else record_of("N", seconds))
+    timeline = predict_record(MODEL, record_of("N", seconds), hop_s=hop_s)
+    episodes = timeline.episodes
+    assert episodes[0].start_s == 0
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(episodes))
+    assert all(a.label != b.label for a, b in itertools.pairwise(episodes))
+    assert seconds - hop_s < episodes[-1].end_s <= seconds
+    assert sum(timeline.summary()["seconds"].values()) == pytest.approx(episodes[-1].end_s)
+
+
+def test_overlapping_windows_place_a_change_more_finely() -> None:
+    record = record_of("N", 60.0)
+    record.signal[0, 2300:] = fibrillation(37, 100)
+    coarse = predict_record(MODEL, record).episodes[1].start_s
+    fine = predict_record(MODEL, record, hop_s=1.0).episodes[1].start_s
+    assert abs(fine - 23) < 6
+    assert coarse in (20, 30)
+
+
+def test_the_rest_of_a_record_and_known_people_are_noted() -> None:
+    model = replace(MODEL, training_subjects=frozenset({"made-r1"}))
+    notes = predict_record(model, record_of("N", 34.0)).notes
+    assert any("last 4.0 s are shorter than a window" in text for text in notes)
+    assert any("subject made-r1 was in training" in text for text in notes)
+    assert predict_record(MODEL, record_of("N", 30.0)).notes == ()
+
+
+@pytest.mark.parametrize("hop_s", [0.0, -1.0, 11.0])
+def test_a_hop_that_leaves_time_unjudged_is_refused(hop_s: float) -> None:
+    with pytest.raises(UsageError, match="hop must be over 0 and up to the window's 10 s"):
+        predict_record(MODEL, _mixed(), hop_s=hop_s)
+
+
+def test_all_leads_at_once_are_refused() -> None:
+    with pytest.raises(UsageError, match="a timeline is of one lead"):
+        predict_record(MODEL, _mixed(), leads="all")
+
+
+def test_a_record_shorter_than_a_window_is_refused() -> None:
+    with pytest.raises(WindowError, match="shorter than one window"):
+        predict_record(MODEL, replace(record_of("N"), signal=beats(5, 100)[None]))
+
+
+class TestFiles:
+    def test_tables_and_json_agree(self, tmp_path: Path) -> None:
+        record = _mixed()
+        record.signal[0, 5000:] = np.nan
+        timeline = predict_record(MODEL, record)
+        timeline.save_windows_csv(tmp_path / "w.csv")
+        timeline.save_episodes_csv(tmp_path / "e.csv")
+        timeline.save_json(tmp_path / "t.json")
+        with (tmp_path / "w.csv").open(newline="") as file:
+            windows = list(csv.DictReader(file))
+        with (tmp_path / "e.csv").open(newline="") as file:
+            episodes = list(csv.DictReader(file))
+        said = json.loads((tmp_path / "t.json").read_text())
+        assert [row["label"] for row in windows] == timeline.labels.tolist()
+        assert [row["label"] for row in said["windows"]] == timeline.labels.tolist()
+        assert windows[0].keys() == said["windows"][0].keys()
+        assert windows[-1]["p_N"] == ""
+        assert said["windows"][-1]["p_N"] is None
+        assert [float(row["start_s"]) for row in episodes] == [
+            e["start_s"] for e in said["episodes"]
+        ]
+        assert {row["record"] for row in episodes} == {"r1"}
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match="cannot write"):
+            predict_record(MODEL, _mixed()).save_json(tmp_path / "no" / "t.json")

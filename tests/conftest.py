@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def _folder(variable: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real_folders() -> tuple[Path, Path]:
+    """Folders of real recordings and of real weights, or skip."""
+    return _folder("ECGLENS_TEST_DATA"), _folder("ECGLENS_TEST_WEIGHTS")
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of real recordings (mitdb, vfdb, cudb, formats), or skip."""
@@ -30,6 +37,14 @@ def real_data() -> Path:
 def real_weights() -> Path:
     """Folder of real ImageNet weights, or skip."""
     return _folder("ECGLENS_TEST_WEIGHTS")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures that many tests share out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGLENS_CACHE", str(tmp_path_factory.mktemp("shared-cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -233,12 +233,12 @@ def test_one_class():
 def test_fewer_windows_of_a_class_than_pooled_folds():
     X, y, subjects, _ = by_rhythm()
     y = np.where((y == "AF") & (np.arange(192) > 5), "N", y)
-    with pytest.raises(EvaluationError, match=r"'AF' has 3 windows; 4 pooled .*use n_splits=3 or"):
+    with pytest.raises(EvaluationError, match=r"'AF' has 3 windows; 4 pooled .*use 3 folds or"):
         quick((X, y, subjects), protocols=["pooled"])
 
 
 def test_fewer_subjects_than_folds():
-    with pytest.raises(EvaluationError, match=r"there are 3 subjects; 4 subject-wise .*n_splits=3"):
+    with pytest.raises(EvaluationError, match=r"there are 3 subjects; 4 subject-wise .*use 3 folds"):
         quick(by_rhythm(3))
     with pytest.raises(EvaluationError, match=r"there is 1 subject; .*gather more or add records"):
         quick(by_rhythm(1))

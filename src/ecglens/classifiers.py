@@ -84,7 +84,7 @@ def check_components(classifier: Any, n_windows: int, n_features: int) -> None:
         raise EvaluationError(
             f"PCA is to make {wanted} components of {n_features} features of {n_windows} "
             "training windows; it can make no more than the smaller of the two; "
-            f"use pca={most} or less, or a share of variance such as pca=0.99"
+            f"use pca={most} or less (--pca {most})"
         )
 
 

@@ -22,16 +22,17 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     One kernel width cannot serve known and new people alike: a narrow kernel learns each person's
     own windows and says little of anyone else, a broad one carries over to new people and forgets
-    the known. Here a broad, well regularised machine decides, and every training window adds a
-    vote for its class, ``votes * exp(sharpness * (1 - d2 / twin_d2))`` with d2 its squared
-    distance and ``twin_d2`` the median squared distance of a training window to its nearest
-    neighbour. The votes count beside the machine's scores only within about that distance, that
-    is for people who were seen in training; for all others they vanish.
+    the known. Here a broad, well regularised machine decides, and every class gets in addition
+    ``votes * log(1 + sum of exp(sharpness * (1 - d2 / twin_d2)))``, summed over the training
+    windows of the class, with d2 their squared distance and ``twin_d2`` the median squared
+    distance of a training window to its nearest neighbour. That counts beside the machine's
+    scores only within about the twin distance, so for people who were seen in training; for all
+    others it vanishes.
 
     Args:
         C: penalty of the machine; classes are weighed inversely to their number of windows.
         gamma: width of its kernel, as a multiple of scikit-learn's ``"scale"``.
-        votes: weight of one vote at the twin distance; 0 leaves the memory out.
+        votes: weight of the memory; 0 leaves it out.
         sharpness: how fast votes fade with distance.
 
     Attributes:
@@ -46,8 +47,8 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         C: float = 10.0,
         gamma: float = 0.2,
-        votes: float = 4.0,
-        sharpness: float = 6.0,
+        votes: float = 6.0,
+        sharpness: float = 4.0,
     ) -> None:
         self.C = C
         self.gamma = gamma
@@ -102,7 +103,7 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             part = slice(start, start + _BLOCK)
             d2 = euclidean_distances(X[part], self.memory_, squared=True).astype(np.float64)
             votes[part] = np.exp(self.sharpness * (1 - d2 / self.twin_d2_)) @ member
-        return self.votes * votes
+        return self.votes * np.log1p(votes)
 
 
 def _twin_distance(X: npt.NDArray[np.float32]) -> float:

@@ -111,7 +111,9 @@ class ImageSettings:
 # "salem2018" is an assumption, item by item, in docs/salem2018.md.
 IMAGE_PRESETS: Mapping[str, ImageSettings] = MappingProxyType(
     {
-        "default": ImageSettings(band_hz=(0.1, 40.0), filter_order=4, bend_hz=5.0),
+        "default": ImageSettings(
+            band_hz=(0.1, 40.0), stft_s=(0.448,), bend_hz=8.0, dynamic_range_db=50.0
+        ),
         "salem2018": ImageSettings(),
     }
 )

@@ -7,7 +7,7 @@ import io
 import json
 import platform
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -256,14 +256,15 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
     manifest, members = _read_members(path)
     _check_manifest(manifest, members, path)
     try:
+        classes = tuple(str(label) for label in manifest["classes"])
         return RhythmModel(
-            classes=tuple(str(label) for label in manifest["classes"]),
+            classes=classes,
             fs=float(manifest["fs"]),
             length_s=float(manifest["length_s"]),
             recipe=Recipe.from_dict(manifest["recipe"]),
             backbone=backbone_from_onnx(members[_BACKBONE], f"{path}: {_BACKBONE}"),
-            head=_load_head(members[_HEAD], path),
-            card=manifest["card"],
+            head=_load_head(members[_HEAD], classes, path),
+            card=dict(manifest["card"]),
             min_probability=float(manifest["min_probability"]),
             engine=engine or EngineSettings(),
         )
@@ -314,17 +315,26 @@ def _check_manifest(manifest: Mapping[str, Any], members: Mapping[str, bytes], p
             )
 
 
-def _load_head(data: bytes, path: Path) -> Any:
+def _load_head(data: bytes, classes: Sequence[str], path: Path) -> Any:
     import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
 
     _refuse_untrusted(data, str(path))
     try:
         head = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
-    except (UntrustedTypesFoundException, ImportError, AttributeError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path}: its head cannot be loaded: {error}") from error
+        told_apart = [str(label) for label in getattr(head, "classes_", ())]
+    except Exception as error:  # a damaged head surfaces as one of many classes
+        raise ModelFileError(
+            f"{path}: its head cannot be loaded: {error}; train or copy it again"
+        ) from error
     if not hasattr(head, "predict_proba"):
-        raise ModelFileError(f"{path}: its head is a {type(head).__name__}, not a classifier")
+        raise ModelFileError(
+            f"{path}: its head is a {type(head).__name__}, not a classifier; train it again"
+        )
+    if told_apart != list(classes):
+        raise ModelFileError(
+            f"{path}: its head does not tell {', '.join(classes)} apart, as its manifest says; "
+            "train or copy it again"
+        )
     return head
 
 
@@ -334,10 +344,14 @@ def _refuse_untrusted(data: bytes, what: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise ModelFileError(f"{what}: its head is compressed, which ecglens never writes")
+                raise ModelFileError(f"{what}: its head is compressed, not as ecglens writes it")
         untrusted = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile, RecursionError) as error:
-        raise ModelFileError(f"{what}: its head is damaged: {error}") from error
+    except ModelFileError:
+        raise
+    except Exception as error:  # a damaged head surfaces as one of many classes
+        raise ModelFileError(
+            f"{what}: its head is damaged: {error}; train or copy it again"
+        ) from error
     if untrusted:
         raise ModelFileError(
             f"{what} holds types that ecglens does not trust: {', '.join(sorted(untrusted)[:5])}; "

@@ -113,7 +113,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             layers=("transition1", "transition2"),
             pooling=("meanstd", "bands4"),
             head="svm-memory",
-            pca=256,
+            pca=128,
         ),
         "salem2018": Recipe(
             name="salem2018",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -186,27 +187,35 @@ def make_windows(
     rule = rule or WindowRule()
     parts: list[Windows] = []
     rhythms: set[str] = set()
+    left_out: Counter[str] = Counter()
     n_records = 0
     for record in records:
         n_records += 1
         rhythms.update(span.rhythm for span in record.rhythms)
-        part = _labelled(record, label_map, rule, on_short)
+        part = _labelled(record, label_map, rule, on_short, left_out)
         if part is not None and len(part):
             parts.append(part)
         if progress is not None:
             progress(record, 0 if part is None else len(part))
     if not parts:
         found = ", ".join(sorted(rhythms)) or "none"
+        lost = ", ".join(f"{n} {what}" for what, n in left_out.items()) or "nothing"
         raise WindowError(
             f"{n_records} record(s) gave no window of the classes {', '.join(label_map.classes)}: "
-            f"rhythms annotated are {found}; check the annotations, the label map and the length"
+            f"rhythms annotated are {found}; left out: {lost}; "
+            "check the annotations, the label map, the length and the signal"
         )
     return concatenate_windows(parts)
 
 
 def _labelled(
-    record: Record, label_map: LabelMap, rule: WindowRule, on_short: Literal["error", "skip"]
+    record: Record,
+    label_map: LabelMap,
+    rule: WindowRule,
+    on_short: Literal["error", "skip"],
+    left_out: Counter[str],
 ) -> Windows | None:
+    """Return the labelled, readable windows of a record; count what is left out, by reason."""
     spans = [
         (span.start_s, span.end_s, label)
         for span in record.rhythms
@@ -214,11 +223,18 @@ def _labelled(
     ]
     too_short = round(record.duration_s * rule.fs) < rule.n_samples
     if not spans or (too_short and on_short == "skip"):
+        left_out["record(s) shorter than a window" if spans else "record(s) of no class"] += 1
         return None
     windows = cut_record(record, rule)
     labels = _labels(windows.start_s, windows.length_s, spans, rule.purity)
-    windows = replace(windows, labels=labels)
-    return windows.subset((labels != "") & (unreadable_reasons(windows.X, windows.fs) == ""))
+    reasons = unreadable_reasons(windows.X, windows.fs)
+    left_out.update("window(s) not of one class" for label in labels if label == "")
+    left_out.update(
+        f"unreadable window(s) ({reason})"
+        for label, reason in zip(labels, reasons, strict=True)
+        if label and reason
+    )
+    return replace(windows, labels=labels).subset((labels != "") & (reasons == ""))
 
 
 def _labels(
@@ -356,7 +372,15 @@ def load_windows(path: str | Path) -> Windows:
             start_s=np.asarray(arrays["start_s"], dtype=np.float64),
             **{name: np.asarray(arrays[name], dtype=np.str_) for name in _TEXTS},
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise WindowError(f"{foreign} ({error})") from error
 
 

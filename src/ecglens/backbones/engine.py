@@ -83,9 +83,7 @@ def make_engine(
         BackboneError: a layer is unknown, the device is absent or cannot compute in bf16, or the
             network does not run on the engine.
     """
-    _check_choice("engine", engine, tuple(ENGINES))
-    _check_choice(f"device of engine {engine}", device, ENGINES[engine])
-    _check_choice("precision", precision, PRECISIONS)
+    check_choices(engine, device, precision)
     for what, count in (("threads", threads), ("batch_size", batch_size)):
         if count is not None and count < 1:
             raise UsageError(f"{what} must be 1 or more, got {count}")
@@ -99,6 +97,17 @@ def make_engine(
     from ecglens.backbones.openvino_engine import OpenVinoEngine
 
     return OpenVinoEngine(backbone, wanted, precision, threads, batch_size)
+
+
+def check_choices(engine: str, device: str, precision: str) -> None:
+    """Check the names of an engine, its device and a precision.
+
+    Raises:
+        UsageError: one of them is unknown.
+    """
+    _check_choice("engine", engine, tuple(ENGINES))
+    _check_choice(f"device of engine {engine}", device, ENGINES[engine])
+    _check_choice("precision", precision, PRECISIONS)
 
 
 def _check_choice(what: str, received: str, known: tuple[str, ...]) -> None:

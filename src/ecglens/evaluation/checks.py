@@ -219,4 +219,4 @@ def check_no_leak(
 
 def _fewer_folds(n: int) -> str:
     """Return the cure for too many folds."""
-    return f"use n_splits={n}" if n >= 2 else "gather more"
+    return f"use {n} folds" if n >= 2 else "gather more"

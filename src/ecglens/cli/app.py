@@ -1,0 +1,70 @@
+"""The program and what happens to its errors."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from ecglens import __version__
+from ecglens.cli import backbones, evaluate, features, layers, predict, train, windows
+from ecglens.cli.options import flatten
+from ecglens.errors import EcglensError
+
+EPILOG = (
+    "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
+    "6 backbone, 7 model file, 8 output, 130 interrupted. Research use only: not a medical device."
+)
+INTERRUPTED = 130
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"ecglens {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """ECG recordings in, rhythm episodes out."""
+
+
+def make_app() -> typer.Typer:
+    """Return the program with all its verbs."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=EPILOG,
+    )
+    app.callback(epilog=EPILOG)(_root)
+    for verb in (windows, features, evaluate, layers, train, predict, backbones):
+        command = verb.run
+        name = verb.__name__.rpartition(".")[2]
+        app.command(name, epilog=verb.EXAMPLE)(flatten(command))
+    return app
+
+
+def main() -> None:
+    """Run the program; errors become one line on stderr and an exit code."""
+    logging.basicConfig(format="ecglens: %(message)s", level=logging.WARNING)
+    try:
+        make_app()(prog_name="ecglens", standalone_mode=True)
+    except EcglensError as error:
+        _fail(str(error), error.exit_code)
+    except SystemExit as stop:
+        # Typer answers Ctrl-C with this code and no word; a reader of the pipe that has gone
+        # with 1 and rightly none.
+        if stop.code == INTERRUPTED:
+            _fail("interrupted; finished files are whole, nothing else was written", INTERRUPTED)
+        raise
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo("ecglens: error: " + " ".join(message.split()), err=True)
+    raise SystemExit(code)

@@ -1,0 +1,67 @@
+"""What a person sees while the program works, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with time left on a terminal's stderr, and nothing in a pipe.
+
+    Yields:
+        a function to call with steps done and steps in all.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Tell the person something beside the result."""
+    typer.echo(f"ecglens: {text}", err=True)
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return rows of one set of keys as aligned text; numbers to the right."""
+    if not rows:
+        return ""
+    texts = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[i]) for line in texts) for i in range(len(texts[0]))]
+    right = [isinstance(value, int | float) for value in rows[0].values()]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in texts
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,103 @@
+"""``ecglens layers``: every layer, pooling and head in one table; features computed once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecglens.cli.console import progress, say, say_json
+from ecglens.cli.options import (
+    EngineOptions,
+    FoldOptions,
+    NetworkOptions,
+    RunOptions,
+    Sources,
+    WindowOptions,
+)
+from ecglens.cli.work import load_sources, make_extractor, open_recipe, split
+from ecglens.errors import UsageError
+from ecglens.files import make_folder, write_atomically
+
+if TYPE_CHECKING:
+    from ecglens.evaluation import Sweep
+
+EXAMPLE = (
+    "Example: ecglens layers mitdb vfdb --weights densenet121.safetensors "
+    "--heads svm-rbf,lda --out layers"
+)
+
+
+def run(
+    sources: Sources,
+    cutting: WindowOptions,
+    network: NetworkOptions,
+    engine: EngineOptions,
+    folding: FoldOptions,
+    running: RunOptions,
+    heads: Annotated[str, typer.Option(help="Heads, separated by commas.")] = "svm-rbf",
+    pca: Annotated[int, typer.Option(min=0, help="Principal components; 0 for none.")] = 128,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table and figure.", show_default="none")
+    ] = None,
+) -> None:
+    """Sweep layers x poolings x heads: which layer describes an ECG best?
+
+    All layers of the backbone, unless --layers names some; --pooling mean, unless more are named.
+    """
+    from ecglens.classifiers import HEADS, make_classifier
+    from ecglens.evaluation import sweep_layers
+    from ecglens.features import outputs_of
+
+    named = split(heads)
+    if not named:
+        raise UsageError(f"--heads {heads!r} names no head; known are {', '.join(HEADS)}")
+    folder = None if out is None else make_folder(out)
+    windows = load_sources(sources, cutting, running.random_state)
+    recipe, backbone = open_recipe(network, running.random_state)
+    layers = recipe.layers if network.layers else tuple(layer.name for layer in backbone.layers)
+    outputs = outputs_of(layers, split(network.pooling or "mean"))
+    extractor = make_extractor(backbone, recipe, network, engine, outputs)
+    with progress("features") as step:
+        features = extractor.run(windows.X, windows.fs, progress=step)
+    with progress("folds") as step:
+        sweep = sweep_layers(
+            features,
+            windows.labels,
+            windows.subjects,
+            heads={
+                name: make_classifier(name, pca=pca or None, random_state=running.random_state)
+                for name in named
+            },
+            n_splits=folding.folds,
+            n_bootstrap=folding.bootstrap,
+            random_state=running.random_state,
+            progress=step,
+        )
+    if folder is not None:
+        save_sweep(sweep, folder)
+    if running.json:
+        say_json(sweep.to_dict())
+    else:
+        say(sweep.format_table())
+        if folder is not None:
+            say(f"table and figure are in {folder}")
+
+
+def save_sweep(sweep: Sweep, folder: Path) -> None:
+    """Write a sweep as JSON, CSV and a figure into a folder."""
+    from ecglens.plots import plot_sweep, save_figure
+
+    text = json.dumps(sweep.to_dict(), indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / "layers.json", lambda file: file.write(text.encode()))
+    rows = sweep.to_dict()["rows"]
+    lines = io.StringIO(newline="")
+    writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(folder / "layers.csv", lambda file: file.write(lines.getvalue().encode()))
+    save_figure(plot_sweep(sweep), folder / "layers.png")

@@ -1,0 +1,282 @@
+"""Options that several verbs share, in groups, and the TOML file that may set them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import tomllib
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ecglens.errors import UsageError, suggest
+
+_GROUP = "Windows"
+_NETWORK = "Image and network"
+_RUN = "Run"
+
+
+def _config(context: typer.Context, value: Path | None) -> Path | None:
+    if value is not None:
+        context.default_map = _read_config(value, context)
+    return value
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of every verb."""
+
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_RUN)
+    ] = False
+    random_state: Annotated[
+        int, typer.Option(min=0, help="Seed of all randomness.", rich_help_panel=_RUN)
+    ] = 0
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True,
+            callback=_config,
+            help="TOML file: top-level keys are options of this verb, [VERB] tables of others.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """How records are cut into labelled windows."""
+
+    label_map: Annotated[
+        str,
+        typer.Option(
+            "--map",
+            help="Rhythms to classes: rhythm4, af, shockable, or a TOML file.",
+            rich_help_panel=_GROUP,
+        ),
+    ] = "rhythm4"
+    length_s: Annotated[
+        float, typer.Option(help="Window length in seconds.", rich_help_panel=_GROUP)
+    ] = 10.0
+    hop_s: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds between window starts (default: the length).", rich_help_panel=_GROUP
+        ),
+    ] = None
+    purity: Annotated[
+        float,
+        typer.Option(help="Share of a window that must carry its class.", rich_help_panel=_GROUP),
+    ] = 1.0
+    fs_out: Annotated[
+        float,
+        typer.Option(help="Common sampling rate of the windows, Hz.", rich_help_panel=_GROUP),
+    ] = 125.0
+    fs: Annotated[
+        float | None,
+        typer.Option(help="Sampling rate of files that do not say it, Hz.", rich_help_panel=_GROUP),
+    ] = None
+    leads: Annotated[
+        str,
+        typer.Option(help="first, all, or names by preference: II,MLII.", rich_help_panel=_GROUP),
+    ] = "first"
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Record to leave out with all records of its subject; repeatable.",
+            rich_help_panel=_GROUP,
+        ),
+    ] = None
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="At most so many windows a class, spread over subjects.",
+            rich_help_panel=_GROUP,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What runs the network."""
+
+    engine: Annotated[str, typer.Option(help="openvino or torch.", rich_help_panel=_NETWORK)] = (
+        "openvino"
+    )
+    device: Annotated[
+        str, typer.Option(help="cpu, or cuda with torch.", rich_help_panel=_NETWORK)
+    ] = "cpu"
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto (bf16 where the processor has it), bf16 or fp32.", rich_help_panel=_NETWORK
+        ),
+    ] = "auto"
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which images, network and layers."""
+
+    recipe: Annotated[
+        str, typer.Option(help="Settings to start from.", rich_help_panel=_NETWORK)
+    ] = "default"
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="timm network or .onnx file (default: the recipe's).", rich_help_panel=_NETWORK
+        ),
+    ] = None
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="imagenet (download), random, or a .safetensors file.", rich_help_panel=_NETWORK
+        ),
+    ] = "imagenet"
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Layers, separated by commas.", rich_help_panel=_NETWORK),
+    ] = None
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, time4.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of computed features (default: the platform's cache).",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Which classifier stands on the features."""
+
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="svm-memory, svm-rbf, svm-linear, logistic, knn or lda.", rich_help_panel=_NETWORK
+        ),
+    ] = None
+    pca: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Principal components kept; 0 for none.", rich_help_panel=_NETWORK
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    """How the evaluation is done."""
+
+    folds: Annotated[int, typer.Option(min=2, help="Folds.", rich_help_panel=_RUN)] = 10
+    bootstrap: Annotated[
+        int,
+        typer.Option(min=0, help="Bootstrap draws over subjects.", rich_help_panel=_RUN),
+    ] = 1000
+
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Annotated records, folders of them, or one file of windows (.npz of this program).",
+        show_default=False,
+    ),
+]
+
+
+def flatten(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take dataclasses of options: each of their fields becomes an option."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {
+        name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)
+    }
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name in groups:
+            parameters += _fields(groups[parameter.name])
+        else:
+            annotation = hints[parameter.name]
+            parameters.append(
+                parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+            )
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> None:
+        grouped = {
+            name: group(**{f.name: values.pop(f.name) for f in dataclasses.fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **grouped)
+
+    flat.__annotations__ = {p.name: p.annotation for p in parameters}
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return flat
+
+
+def _fields(group: Any) -> list[inspect.Parameter]:
+    hints = typing.get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name]
+        )
+        for f in dataclasses.fields(group)
+    ]
+
+
+def _read_config(path: Path, context: typer.Context) -> dict[str, Any]:
+    """Return the values for the options of the verb that runs from a TOML file.
+
+    Raises:
+        UsageError: the file cannot be read or has a key that is no option.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read config {path}: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"config {path} is not TOML: {error}") from error
+    command: Any = context.command
+    verbs = list(getattr(context.find_root().command, "commands", ()))
+    for key, value in table.items():
+        if isinstance(value, dict) and key not in verbs:
+            raise UsageError(f"config {path}: [{key}] is no verb{suggest(key, verbs)}")
+    values = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    # A key may be named like a verb: `layers` is both.
+    own = table.get(command.name)
+    values.update(own if isinstance(own, dict) else {})
+    return dict(_option(key, value, command, path) for key, value in values.items())
+
+
+def _option(key: str, value: Any, command: Any, path: Path) -> tuple[str, Any]:
+    """Return the parameter that a key names, by its long option or its Python name, and its value.
+
+    One word will do for an option that may be repeated.
+    """
+    known = {
+        word.lstrip("-").replace("-", "_"): parameter
+        for parameter in command.params
+        if parameter.param_type_name == "option" and parameter.name not in ("config", "help")
+        for word in (parameter.opts[0], f"--{parameter.name}")
+    }
+    word = key.replace("-", "_")
+    if word not in known:
+        raise UsageError(
+            f"config {path}: {key!r} is no option of '{command.name}'{suggest(word, known)}; "
+            f"see 'ecglens {command.name} --help'"
+        )
+    many = known[word].multiple and not isinstance(value, list)
+    return str(known[word].name), [value] if many else value

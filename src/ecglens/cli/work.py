@@ -1,0 +1,215 @@
+"""Steps that several verbs share: from sources to windows, and from windows to features."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecglens.cli.console import note, progress
+from ecglens.cli.options import EngineOptions, HeadOptions, NetworkOptions, WindowOptions
+from ecglens.errors import OutputError, UsageError, WindowError, suggest
+from ecglens.files import cache_folder
+
+if TYPE_CHECKING:
+    from ecglens.backbones import Backbone
+    from ecglens.features import EngineSettings, Extractor, Output
+    from ecglens.recipes import Recipe
+    from ecglens.records import Record
+    from ecglens.windows import Windows
+
+
+def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: int) -> Windows:
+    """Return labelled windows from a windows file, or from records and folders of records.
+
+    Raises:
+        EcglensError: a source is missing or damaged, or nothing usable is in it.
+    """
+    from ecglens.windows import balance_windows, load_windows
+
+    windows_files = [path for path in sources if _is_windows_file(path)]
+    if windows_files and len(sources) > 1:
+        raise UsageError(
+            f"{windows_files[0]} holds windows; give it alone, or give records and folders"
+        )
+    windows = load_windows(windows_files[0]) if windows_files else _cut(sources, options)
+    if options.exclude:
+        windows = leave_out(windows, options.exclude)
+    if options.per_class is not None:
+        windows = balance_windows(windows, options.per_class, random_state=random_state)
+    return windows
+
+
+def _is_windows_file(path: Path) -> bool:
+    """Tell windows of this program from a recording in an ``.npz``."""
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"format.npy", "labels.npy"} <= set(archive.namelist())
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):
+        return False
+
+
+def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
+    from ecglens.labels import load_label_map
+    from ecglens.windows import WindowRule, make_windows
+
+    label_map = load_label_map(options.label_map)
+    rule = WindowRule(
+        length_s=options.length_s,
+        hop_s=options.hop_s,
+        purity=options.purity,
+        fs=options.fs_out,
+        leads=lead_choice(options.leads),
+    )
+    paths = list_records(sources)
+    with progress("reading") as step:
+
+        def records() -> Iterator[Record]:
+            from ecglens.readers import read_record
+
+            for done, path in enumerate(paths):
+                step(done, len(paths))
+                yield read_record(path, fs=options.fs)
+
+        return make_windows(records(), label_map, rule)
+
+
+def lead_choice(text: str) -> str | list[str]:
+    """Return ``first``, ``all`` or the lead names of a list with commas."""
+    return text if text in ("first", "all") else [name.strip() for name in text.split(",")]
+
+
+def list_records(sources: Sequence[Path]) -> list[Path]:
+    """Return the records that files and folders stand for, in order, each once however it is named.
+
+    Raises:
+        RecordError: a folder without records, or nothing at all.
+    """
+    from ecglens.readers import find_records
+
+    paths: list[Path] = []
+    for source in sources:
+        paths += find_records(source) if source.is_dir() else [source]
+    once: dict[Path, Path] = {}
+    for path in paths:
+        once.setdefault(_identity(path), path)
+    return list(once.values())
+
+
+def _identity(path: Path) -> Path:
+    """Return one path for all the ways to name a record: ``r``, ``r.hea`` and ``./r.dat``."""
+    place = path.resolve()
+    return place.with_suffix("") if place.suffix.lower() in (".hea", ".dat") else place
+
+
+def leave_out(windows: Windows, names: Sequence[str]) -> Windows:
+    """Drop every window of the people on the named records.
+
+    Raises:
+        UsageError: no window is of a named record.
+        WindowError: nothing is left.
+    """
+    known = set(windows.records.tolist())
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--exclude {name}: no window is of that record{suggest(name, known)}")
+    people = np.unique(windows.subjects[np.isin(windows.records, list(names))])
+    kept = ~np.isin(windows.subjects, people)
+    if not kept.any():
+        raise WindowError(f"--exclude {', '.join(names)} leaves no window; exclude fewer records")
+    return windows.subset(kept)
+
+
+def check_place(out: Path) -> None:
+    """Check before the work that a file can stand at ``out``.
+
+    Raises:
+        OutputError: its folder is not there, or a folder has its name.
+    """
+    if not out.parent.is_dir():
+        raise OutputError(f"cannot write {out}: no folder {out.parent}; make it first")
+    if out.is_dir():
+        raise OutputError(f"cannot write {out}: it is a folder; name a file in it")
+
+
+def open_recipe(
+    network: NetworkOptions, random_state: int, head: HeadOptions | None = None
+) -> tuple[Recipe, Backbone]:
+    """Return the recipe with the options laid over it, and its network.
+
+    Raises:
+        BackboneError: the network or its weights cannot be had.
+    """
+    from ecglens.backbones import load_backbone
+    from ecglens.recipes import find_recipe
+
+    recipe = find_recipe(network.recipe)
+    size = (recipe.image.height, recipe.image.width)
+    backbone = load_backbone(
+        network.backbone or recipe.backbone,
+        weights=network.weights,
+        image_size=size,
+        random_state=random_state,
+    )
+    if backbone.image_size != size:
+        height, width = backbone.image_size
+        note(f"{backbone.name} takes images of {height} x {width}; the recipe's are made so")
+        recipe = replace(recipe, image=replace(recipe.image, height=height, width=width))
+    recipe = recipe.fit_to(backbone)
+    if network.layers:
+        recipe = replace(recipe, layers=split(network.layers))
+    if network.pooling:
+        recipe = replace(recipe, pooling=split(network.pooling))
+    return _with_head(recipe, head), backbone
+
+
+def _with_head(recipe: Recipe, head: HeadOptions | None) -> Recipe:
+    if head is not None and head.head is not None:
+        recipe = replace(recipe, head=head.head, head_params={})
+    if head is not None and head.pca is not None:
+        recipe = replace(recipe, pca=head.pca or None)
+    return recipe
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the words of a list with commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def engine_settings(options: EngineOptions) -> EngineSettings:
+    """Return the engine that the options name.
+
+    Raises:
+        UsageError: there is no such engine, device or precision.
+    """
+    from ecglens.backbones.engine import check_choices
+    from ecglens.features import EngineSettings
+
+    check_choices(options.engine, options.device, options.precision)
+    return EngineSettings(options.engine, options.device, options.precision)
+
+
+def make_extractor(
+    backbone: Backbone,
+    recipe: Recipe,
+    network: NetworkOptions,
+    engine: EngineOptions,
+    outputs: Sequence[Output] | None = None,
+) -> Extractor:
+    """Return an extractor of the recipe's outputs (or the ones given) with the cache it may use."""
+    from ecglens.cache import FeatureStore
+    from ecglens.features import Extractor
+
+    return Extractor(
+        backbone=backbone,
+        outputs=outputs or recipe.outputs(),
+        image=recipe.image,
+        engine=engine_settings(engine),
+        store=FeatureStore(network.cache or cache_folder() / "features"),
+    )

@@ -1,0 +1,119 @@
+"""The TOML file of options: what it may hold, and that the command line wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecglens.windows import load_windows
+from tests.cli.collection import Program
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "ecglens.toml"
+
+
+def test_top_level_and_the_table_of_the_verb(
+    ecglens: Program, collection: Path, config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "w.npz"
+    config.write_text(
+        f'out = "{out}"\nper_class = 4\njson = true\n[windows]\nlength-s = 5\nmap = "af"\n'
+        "[train]\nfolds = 3\n"
+    )
+    said = ecglens("windows", collection, "--config", config).json
+    assert [row["windows"] for row in said["classes"]] == [4, 4]
+    assert load_windows(out).length_s == 5
+
+
+def test_the_table_wins_over_the_top_and_the_command_line_over_both(
+    ecglens: Program, collection: Path, config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "w.npz"
+    config.write_text("per-class = 4\n[windows]\nper_class = 5\n")
+    asked = ("windows", collection, "--config", config, "--out", out, "--json")
+    assert ecglens(*asked).json["classes"][0]["windows"] == 5
+    assert ecglens("windows", collection, "--per-class", 6, *asked[2:]).json["windows"] == 18
+    assert ecglens(*asked, "--per-class", 6).json["windows"] == 18
+
+
+@pytest.mark.parametrize("value", ['["s00", "s01"]', '"s00"'])
+def test_an_option_that_may_be_repeated(
+    ecglens: Program, windows: Path, config: Path, tmp_path: Path, value: str
+) -> None:
+    out = tmp_path / "w.npz"
+    config.write_text(f"exclude = {value}")
+    assert ecglens("windows", windows, "--config", config, "--out", out).code == 0
+    assert len(load_windows(out)) == 72 - 6 * value.count("s0")
+
+
+def test_a_switch_and_its_name_in_python(
+    ecglens: Program, windows: Path, network: tuple[str, ...], config: Path, tmp_path: Path
+) -> None:
+    # `evaluate` is an option of train and also a verb.
+    config.write_text('evaluate = false\npca = 0\njson = true\nhead = "lda"\n')
+    asked = ("train", windows, *network, "--out", tmp_path / "m.ecglens", "--config", config)
+    assert "evaluation" not in ecglens(*asked).json["card"]
+
+
+def test_an_option_named_like_its_verb(
+    ecglens: Program, windows: Path, network: tuple[str, ...], config: Path
+) -> None:
+    config.write_text(
+        'layers = "stage2"\nheads = "lda"\npca = 0\nfolds = 2\nbootstrap = 0\njson = true\n'
+    )
+    said = ecglens("layers", windows, *network, "--config", config).json
+    assert [row["layer"] for row in said["rows"]] == ["stage2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fold = 3", "'fold' is no option of 'train'; did you mean 'folds'?; see 'ecglens train"),
+        ("[train]\nheads = 'lda'", "'heads' is no option of 'train'; did you mean 'head'?"),
+        ("[trian]\nfolds = 3", "[trian] is no verb; did you mean 'train'?"),
+        ("train = 5", "'train' is no option of 'train'"),
+        ("config = 'a.toml'", "'config' is no option of 'train'"),
+        ("sources = ['a']", "'sources' is no option of 'train'"),
+        ("folds =", "is not TOML: Invalid value"),
+    ],
+)
+def test_what_is_no_option(
+    ecglens: Program, windows: Path, config: Path, tmp_path: Path, text: str, message: str
+) -> None:
+    config.write_text(text)
+    done = ecglens("train", windows, "--out", tmp_path / "m.ecglens", "--config", config)
+    assert done.code == 2
+    assert done.error.startswith(f"config {config}")
+    assert message in done.error
+
+
+def test_a_file_that_cannot_be_read(ecglens: Program, windows: Path, tmp_path: Path) -> None:
+    asked = ("windows", windows, "--out", tmp_path / "w.npz", "--config")
+    done = ecglens(*asked, tmp_path / "none.toml")
+    assert done.code == 2
+    assert done.error == f"cannot read config {tmp_path / 'none.toml'}: No such file or directory"
+    assert "Is a directory" in ecglens(*asked, tmp_path).error
+    (tmp_path / "latin.toml").write_bytes(b"map = '\xff'")
+    done = ecglens(*asked, tmp_path / "latin.toml")
+    assert done.code == 2
+    assert "can't decode byte 0xff" in done.error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "per_class = 'many'", "per_class = 0", "per_class = [1]", "length_s = 'long'",
+        "json = 'perhaps'", "random_state = -1", "exclude = 2020-01-01", "out = 7",
+    ],
+)  # fmt: skip
+def test_values_of_the_wrong_kind_are_refused_without_a_traceback(
+    ecglens: Program, windows: Path, config: Path, tmp_path: Path, text: str
+) -> None:
+    config.write_text(text)
+    out = () if text.startswith("out") else ("--out", tmp_path / "w.npz")
+    done = ecglens("windows", windows / "none", *out, "--config", config)
+    assert done.code in (2, 3)
+    assert "Traceback" not in done.err

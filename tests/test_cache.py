@@ -53,6 +53,11 @@ def test_damaged_or_foreign_blocks_are_computed_again(tmp_path: Path) -> None:
     for size in (0, 5, 60, len(whole) - 1):
         path.write_bytes(whole[:size])
         assert store.load(key, 3) is None
+    header = whole[: whole.index(b"\n") + 1]
+    claim = header.replace(b"(3, 5), }" + 13 * b" ", b"(3, 10000000000000), }")
+    assert claim != header
+    path.write_bytes(claim + bytes(60))
+    assert store.load(key, 3) is None
     for foreign in (BLOCK.astype(np.float64), BLOCK[:2], np.array([{}], dtype=object)):
         np.save(path, foreign, allow_pickle=True)
         assert store.load(key, 3) is None

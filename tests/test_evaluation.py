@@ -238,7 +238,9 @@ def test_fewer_windows_of_a_class_than_pooled_folds():
 
 
 def test_fewer_subjects_than_folds():
-    with pytest.raises(EvaluationError, match=r"there are 3 subjects; 4 subject-wise .*use 3 folds"):
+    with pytest.raises(
+        EvaluationError, match=r"there are 3 subjects; 4 subject-wise .*use 3 folds"
+    ):
         quick(by_rhythm(3))
     with pytest.raises(EvaluationError, match=r"there is 1 subject; .*gather more or add records"):
         quick(by_rhythm(1))

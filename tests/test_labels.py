@@ -52,6 +52,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('[classes]\na = ["N"]\nb = ["N"]', "rhythm 'N' stands under 'a' and 'b'"),
         ('[classes]\na = ["N"]\n[ignore]\nrhythms = ["N"]', "stands under 'ignore' and 'a'"),
         ("[classes]\na = []", "class 'a' has no rhythm"),
+        ('[classes]\nunreadable = ["N"]', "'unreadable' is what a window is called"),
         ('[classes]\na = "N"', "'a' must be a list of rhythm names"),
         ("[classes]\na = [1]", "'a' must be a list of rhythm names"),
         ('[clases]\na = ["N"]', "unknown key 'clases'; did you mean 'classes'"),

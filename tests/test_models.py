@@ -166,7 +166,7 @@ class TestFile:
 
     def test_a_loaded_model_can_run_on_another_engine(self, saved: Path, windows: Windows) -> None:
         model = load_model(saved)
-        exact = model.with_engine(EngineSettings(precision="fp32"))
+        exact = replace(model, engine=EngineSettings(precision="fp32"))
         here, there = (m.predict_proba(windows.X, windows.fs) for m in (model, exact))
         assert np.abs(here - there).max() < 0.1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_the_file_gives_the_same_episodes(
 def test_bf16_and_fp32_decide_alike(model: RhythmModel, windows: Windows) -> None:
     mine = windows.subset(np.isin(windows.records, LEFT_OUT))
     decisions = [
-        model.with_engine(EngineSettings(precision=precision))
+        replace(model, engine=EngineSettings(precision=precision))
         .predict_proba(mine.X, mine.fs)
         .argmax(axis=1)
         for precision in ("auto", "fp32")

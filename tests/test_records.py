@@ -57,7 +57,7 @@ def test_one_lead_per_row() -> None:
 
 @pytest.mark.parametrize("fs", [0, -5, 9.9, 100_001, NAN, float("inf")])
 def test_fs(fs: float) -> None:
-    with pytest.raises(UsageError, match="record 'r': fs must be from 10 to 100000 Hz, got"):
+    with pytest.raises(RecordError, match="record 'r': fs must be from 10 to 100000 Hz, got"):
         make(fs=fs)
     with pytest.raises(UsageError, match=r"^fs: fs must be from"):
         check_fs(fs)
@@ -91,6 +91,11 @@ def test_lead_index() -> None:
 def test_spans_run_forwards(start: float, end: float) -> None:
     with pytest.raises(RecordError, match=r"rhythm span 'N' runs from .*must start before it ends"):
         RhythmSpan(start, end, "N")
+
+
+def test_spans_are_put_in_order_of_time() -> None:
+    first, second = RhythmSpan(0, 1, "N"), RhythmSpan(1, 2, "AFIB")
+    assert make(rhythms=[second, first]).rhythms == (first, second)
 
 
 @given(st.lists(st.booleans(), max_size=40))

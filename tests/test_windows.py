@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,7 +144,7 @@ class TestLabels:
         assert [start for start, _ in self._labels(record)] == [30, 40, 50]
 
     def test_an_unknown_rhythm_stops(self) -> None:
-        with pytest.raises(WindowError, match="does not know rhythm 'WEIRD'"):
+        with pytest.raises(WindowError, match=r"'r1' at 0\.0 s: .*does not know rhythm 'WEIRD'"):
             make_windows([_spans((0, 60, "WEIRD"))], MAP)
 
     def test_unreadable_windows_are_left_out(self) -> None:
@@ -157,11 +158,19 @@ class TestLabels:
         with pytest.raises(WindowError, match="rhythms annotated are none"):
             make_windows([replace(record_of("N"), rhythms=())], MAP)
 
-    def test_a_short_record_is_skipped_unless_asked(self) -> None:
+    def test_a_short_record_is_left_out(self) -> None:
         records = [record_of("N", 4.0), record_of("AFIB", 20.0)]
         assert len(make_windows(records, MAP)) == 2
-        with pytest.raises(WindowError, match="shorter than one window"):
-            make_windows(records, MAP, on_short="error")
+
+    def test_subjects_can_be_given(self) -> None:
+        records = [record_of("N", 20.0, name="a"), record_of("N", 20.0, name="b")]
+        windows = make_windows([*records, record_of("N", 20.0)], MAP, subjects={"a": "p", "b": "p"})
+        assert windows.subjects.tolist() == ["p"] * 4 + ["made-r1"] * 2
+
+    def test_a_given_subject_counts_more_than_a_known_database(self) -> None:
+        record = replace(record_of("N", 20.0, name="202"), database="mitdb")
+        windows = make_windows([record], MAP, subjects={"202": "somebody"})
+        assert set(windows.subjects) == {"somebody"}
 
     def test_progress_is_told_of_each_record(self) -> None:
         seen: list[int] = []
@@ -262,6 +271,23 @@ class TestFile:
         path = tmp_path / "w.npz"
         np.savez(path, format=np.array("ecglens-windows-1"), X=np.array([{"a": 1}], dtype=object))
         with pytest.raises(WindowError, match="not a windows file"):
+            load_windows(path)
+
+    def test_a_member_that_declares_more_than_it_holds(self, tmp_path: Path) -> None:
+        path = tmp_path / "w.npz"
+        text = "{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }".ljust(117)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("X.npy", b"\x93NUMPY\x01\x00\x76\x00" + text.encode() + b"\n1234")
+        with pytest.raises(WindowError, match=r"X\.npy declares an array .*holds only 4 bytes"):
+            load_windows(path)
+
+    def test_a_changed_byte_is_noticed(self, tmp_path: Path) -> None:
+        path = tmp_path / "w.npz"
+        save_windows(make_windows([record_of("N", 10.0)], MAP), path)
+        data = bytearray(path.read_bytes())
+        data[1000] ^= 0xFF
+        path.write_bytes(data)
+        with pytest.raises(WindowError, match=r"not a windows file of ecglens.*Bad CRC"):
             load_windows(path)
 
     def test_compressed_archives_are_refused(self, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from ecglens.errors import OutputError
 from ecglens.files import make_folder, write_atomically
+from ecglens.npy import read_array
 
 FloatArray = npt.NDArray[np.float32]
 
-_FORMAT = "ecglens-features-1"
+# Raised whenever images, poolings or engines come to give other numbers.
+_FORMAT = "ecglens-features-2"
 _logger = logging.getLogger(__name__)
 
 
@@ -52,11 +54,13 @@ class FeatureStore:
     def load(self, key: str, n_windows: int) -> FloatArray | None:
         """Return the block (n_windows, n_features), or None when it is absent or damaged."""
         try:
-            block = np.load(self._path(key), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            path = self._path(key)
+            block = read_array(lambda: path.open("rb"), path.stat().st_size)
+        except (OSError, ValueError):
             return None
-        fits = block.ndim == 2 and len(block) == n_windows and block.dtype == np.float32
-        return block if fits else None
+        if block.ndim != 2 or len(block) != n_windows or block.dtype != np.float32:
+            return None
+        return block.astype(np.float32, copy=False)
 
     def save(self, key: str, block: FloatArray) -> None:
         """Keep a block; a folder that cannot be written is noted, not raised."""

@@ -22,7 +22,9 @@ from ecglens.errors import EvaluationError, UsageError, suggest
 from ecglens.heads import MemorySVC
 
 _HEADS: dict[str, Callable[[], Any]] = {
-    "svm-rbf": lambda: SVC(C=10.0, kernel="rbf", gamma="scale", class_weight="balanced"),
+    "svm-rbf": lambda: SVC(
+        C=10.0, kernel="rbf", gamma="scale", class_weight="balanced", break_ties=True
+    ),
     "svm-memory": MemorySVC,
     "svm-linear": lambda: LinearSVC(C=0.1, class_weight="balanced", dual="auto", max_iter=5000),
     "logistic": lambda: LogisticRegression(C=0.1, class_weight="balanced", max_iter=5000),

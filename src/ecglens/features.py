@@ -26,7 +26,10 @@ Output = tuple[str, str]
 """One layer and one pooling of it."""
 
 BLOCK = 256
-"""Windows per block of the cache; at 128 x 128 a block of images is 50 MB."""
+"""Windows per block of the cache."""
+
+BATCH = 128
+"""Images that exist at one time; at 128 x 128 they take 25 MB."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Extractor:
     image: ImageSettings
     engine: EngineSettings = field(default_factory=EngineSettings)
     store: FeatureStore | None = None
-    _running: dict[tuple[str, ...], Engine] = field(default_factory=dict, repr=False)
+    _running: Engine | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.outputs:
@@ -130,28 +133,30 @@ class Extractor:
     def _compute(
         self, X: FloatArray, fs: float, outputs: Sequence[Output]
     ) -> dict[Output, FloatArray]:
-        layers = tuple(dict.fromkeys(layer for layer, _ in outputs))
-        engine = self._engine(layers)
-        step = 64
+        engine = self._engine()
         parts: dict[Output, list[FloatArray]] = {output: [] for output in outputs}
-        for start in range(0, len(X), step):
-            maps = engine.run(make_images(X[start : start + step], fs, self.image))
+        for start in range(0, len(X), BATCH):
+            maps = engine.run(make_images(X[start : start + BATCH], fs, self.image))
             for layer, pooling in outputs:
                 parts[layer, pooling].append(pool(maps[layer], pooling))
         return {output: np.concatenate(rows) for output, rows in parts.items()}
 
-    def _engine(self, layers: tuple[str, ...]) -> Engine:
-        if layers not in self._running:
+    @property
+    def _layers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(layer for layer, _ in self.outputs))
+
+    def _engine(self) -> Engine:
+        if self._running is None:
             chosen = self.engine
-            self._running[layers] = make_engine(
+            self._running = make_engine(
                 self.backbone,
-                layers,
+                self._layers,
                 engine=chosen.engine,
                 device=chosen.device,
                 precision=chosen.precision,
                 threads=chosen.threads,
             )
-        return self._running[layers]
+        return self._running
 
     def _identity(self, output: Output, fs: float) -> dict[str, Any]:
         """Return all that decides a feature besides the windows themselves."""
@@ -160,7 +165,9 @@ class Extractor:
             "image": self.image.to_dict(),
             "backbone": self.backbone.sha256,
             "output": list(output),
-            "engine": self.engine.engine,
+            # Layers that run together are fused together, which rounds bf16 differently.
+            "layers": list(self._layers),
+            "engine": [self.engine.engine, self.engine.device],
             "precision": resolve_precision(self.engine.engine, self.engine.precision),
         }
 
@@ -311,7 +318,7 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         if "_extractor" in state:
             # A compiled network stays in its process; the copy compiles its own.
-            state["_extractor"] = replace(state["_extractor"], _running={})
+            state["_extractor"] = replace(state["_extractor"], _running=None)
         return state
 
 

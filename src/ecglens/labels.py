@@ -11,6 +11,7 @@ from pathlib import Path
 from ecglens.errors import UsageError, WindowError, suggest
 
 _MAX_BYTES = 1 << 20
+RESERVED = ("", "inconclusive", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class LabelMap:
             raise UsageError(f"label map {self.name!r} has no class; give one or more in [classes]")
         seen: dict[str, str] = dict.fromkeys(self.ignored, "ignore")
         for label, rhythms in self.classes.items():
+            if label in RESERVED:
+                raise UsageError(
+                    f"label map {self.name!r}: {label!r} is what a window is called that has no "
+                    "class; give the class another name"
+                )
             if not rhythms:
                 raise UsageError(f"label map {self.name!r}: class {label!r} has no rhythm")
             for rhythm in rhythms:

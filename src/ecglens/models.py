@@ -8,7 +8,7 @@ import json
 import platform
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,15 +94,17 @@ class RhythmModel:
             progress: called with windows done and windows in all.
 
         Raises:
+            WindowError: the windows have another length than those of training.
             UnreadableWindowError: a window is flat or missing.
         """
+        length_s = np.shape(X)[-1] / fs
+        if abs(length_s - self.length_s) > 1 / fs:
+            raise WindowError(
+                f"windows last {length_s:g} s; this model was trained on {self.length_s:g} s"
+            )
         extractor: Extractor = object.__getattribute__(self, "_extractor")
         features = concatenate_outputs(extractor.run(X, fs, progress=progress))
         return np.asarray(self.head.predict_proba(features), dtype=np.float64)
-
-    def with_engine(self, engine: EngineSettings) -> RhythmModel:
-        """Return the same model run by another engine."""
-        return replace(self, engine=engine)
 
 
 def train_model(
@@ -195,6 +197,7 @@ def _card(windows: Windows, random_state: int) -> dict[str, Any]:
         "windows": counts(windows.labels),
         "databases": counts(windows.databases),
         "subjects": sorted(set(windows.subjects.tolist())),
+        "holds": "feature vectors of training windows, as support vectors and neighbours do",
         "random_state": random_state,
     }
 

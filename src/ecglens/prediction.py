@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import UsageError
-from ecglens.files import write_atomically
+from ecglens.files import write_json, write_rows
 from ecglens.records import Record
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import LeadChoice, WindowRule, Windows, cut_record
@@ -144,20 +141,29 @@ class Timeline:
         return np.concatenate([self.start_s[:1], inner, [end]])
 
     def summary(self) -> dict[str, Any]:
-        """Return seconds and share of each label, JSON-ready."""
+        """Return seconds and share of each label, JSON-ready.
+
+        Shares are of the readable time, so that a lead that was off makes no burden smaller; the
+        share of the unreadable is of all time covered.
+        """
         episodes = self.episodes
-        judged_s = sum(episode.duration_s for episode in episodes)
+        covered_s = sum(episode.duration_s for episode in episodes)
         labels = [*self.classes, INCONCLUSIVE, UNREADABLE]
         seconds = {
             label: sum(e.duration_s for e in episodes if e.label == label) for label in labels
         }
+        readable_s = covered_s - seconds[UNREADABLE]
         return {
             "record": self.record_id,
             "lead": self.lead,
             "duration_s": self.duration_s,
-            "judged_s": judged_s,
+            "covered_s": covered_s,
+            "readable_s": readable_s,
             "seconds": seconds,
-            "share": {label: value / judged_s for label, value in seconds.items()},
+            "share": {
+                label: value / (covered_s if label == UNREADABLE else readable_s or covered_s)
+                for label, value in seconds.items()
+            },
             "n_episodes": len(episodes),
             "notes": list(self.notes),
         }
@@ -198,17 +204,14 @@ class Timeline:
 
     def save_json(self, path: str | Path) -> None:
         """Write :meth:`to_dict` as JSON."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        write_atomically(Path(path), lambda file: file.write(text.encode()))
+        write_json(Path(path), self.to_dict())
 
 
 def _save_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_rows(
+        path,
+        [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows],
+    )
 
 
 def predict_record(

@@ -61,7 +61,7 @@ class Recipe:
         """
         known = {layer.name for layer in backbone.layers}
         if backbone.name == self.backbone or set(self.layers) <= known:
-            return self
+            return replace(self, backbone=backbone.name)
         height = backbone.image_size[0]
         deepest = {height // layer.height: layer.name for layer in backbone.layers}
         layers = tuple(deepest[s] for s in _FALLBACK_STRIDES if s in deepest)

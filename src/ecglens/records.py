@@ -67,11 +67,13 @@ class Record:
         record_id: name of the recording, without folder or suffix.
         subject_id: the person; several records may share it. Defaults to database and record.
         database: name of the collection the record belongs to (its folder's name), or ``""``.
-        rhythms: annotated rhythm spans in order of time; empty when there is no annotation.
+        rhythms: annotated rhythm spans, put in order of their starts; empty when there is no
+            annotation.
         notes: what a reader had to assume or repair, in words for the user.
 
     Raises:
-        RecordError: the parts do not fit together (shape, rate, spans).
+        RecordError: the parts do not fit together (shape, leads), or the rate is not one that an
+            ECG can have.
     """
 
     signal: FloatArray
@@ -100,7 +102,12 @@ class Record:
                 f"{where}: {len(self.leads)} lead names for {signal.shape[0]} rows of signal; "
                 "give one lead per row"
             )
-        check_fs(self.fs, where)
+        try:
+            check_fs(self.fs, where)
+        except UsageError as error:
+            raise RecordError(str(error)) from error
+        in_order = tuple(sorted(self.rhythms, key=lambda span: span.start_s))
+        object.__setattr__(self, "rhythms", in_order)
 
     @property
     def n_leads(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from ecglens.databases import subject_of
 from ecglens.errors import UsageError, WindowError
 from ecglens.files import write_atomically
 from ecglens.labels import LabelMap
+from ecglens.npy import read_array
 from ecglens.records import Record, check_fs
 from ecglens.signals import fill_gaps, resample, unreadable_reasons
 
@@ -166,19 +168,21 @@ def make_windows(
     label_map: LabelMap,
     rule: WindowRule | None = None,
     *,
-    on_short: Literal["error", "skip"] = "skip",
+    subjects: Mapping[str, str] | None = None,
     progress: Callable[[Record, int], None] | None = None,
 ) -> Windows:
     """Cut annotated records into labelled, readable windows.
 
     A window gets a class when at least ``rule.purity`` of it lies in rhythm spans of that class
-    and no other class touches it. Windows without a class and unreadable windows are left out.
+    and no other class touches it. Windows without a class, unreadable windows and records shorter
+    than a window are left out.
 
     Args:
         records: annotated recordings; read one at a time when this is a generator.
         label_map: from rhythms to classes.
         rule: how to cut; ten seconds without overlap at 125 Hz by default.
-        on_short: what to do with a record shorter than one window.
+        subjects: the person of each record by record id, for collections where several records
+            are of one person; others keep the subject their reader and database give.
         progress: called after each record with the number of windows it gave.
 
     Raises:
@@ -192,7 +196,9 @@ def make_windows(
     for record in records:
         n_records += 1
         rhythms.update(span.rhythm for span in record.rhythms)
-        part = _labelled(record, label_map, rule, on_short, left_out)
+        part = _labelled(record, label_map, rule, left_out)
+        if part is not None and subjects and record.record_id in subjects:
+            part = replace(part, subjects=np.full(len(part), subjects[record.record_id]))
         if part is not None and len(part):
             parts.append(part)
         if progress is not None:
@@ -212,17 +218,12 @@ def _labelled(
     record: Record,
     label_map: LabelMap,
     rule: WindowRule,
-    on_short: Literal["error", "skip"],
     left_out: Counter[str],
 ) -> Windows | None:
     """Return the labelled, readable windows of a record; count what is left out, by reason."""
-    spans = [
-        (span.start_s, span.end_s, label)
-        for span in record.rhythms
-        if (label := label_map.class_of(span.rhythm)) is not None
-    ]
+    spans = _class_spans(record, label_map)
     too_short = round(record.duration_s * rule.fs) < rule.n_samples
-    if not spans or (too_short and on_short == "skip"):
+    if not spans or too_short:
         left_out["record(s) shorter than a window" if spans else "record(s) of no class"] += 1
         return None
     windows = cut_record(record, rule)
@@ -235,6 +236,20 @@ def _labelled(
         if label and reason
     )
     return replace(windows, labels=labels).subset((labels != "") & (reasons == ""))
+
+
+def _class_spans(record: Record, label_map: LabelMap) -> list[tuple[float, float, str]]:
+    spans = []
+    for span in record.rhythms:
+        try:
+            label = label_map.class_of(span.rhythm)
+        except WindowError as error:
+            raise WindowError(
+                f"record {record.record_id!r} at {span.start_s:.1f} s: {error}"
+            ) from error
+        if label is not None:
+            spans.append((span.start_s, span.end_s, label))
+    return spans
 
 
 def _labels(
@@ -389,6 +404,11 @@ def _members(path: Path, foreign: str) -> Iterator[tuple[str, npt.NDArray[Any]]]
     with zipfile.ZipFile(path) as archive:
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise WindowError(foreign)
-    with np.load(path, allow_pickle=False) as archive:
-        for name in archive.files:
-            yield name, archive[name]
+        for info in archive.infolist():
+            # A directory may claim any size; the file itself is the bound.
+            size = min(info.file_size, info.compress_size, path.stat().st_size)
+            try:
+                array = read_array(partial(archive.open, info), size)
+            except ValueError as error:
+                raise ValueError(f"{info.filename} {error}") from error
+            yield info.filename.removesuffix(".npy"), array

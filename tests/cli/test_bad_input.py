@@ -358,3 +358,44 @@ def test_a_lead_of_two_rhythms_is_cut_at_the_change(
     write_record(tmp_path, "r", signal, [(0.0, "N"), (25.0, "VF")])
     said = ecglens("windows", tmp_path / "r", "--out", out / "w.npz", "--json").json
     assert [(row["class"], row["windows"]) for row in said["classes"]] == [("N", 2), ("VF", 2)]
+
+
+class TestSubjects:
+    def test_records_of_one_person_can_be_named(
+        self, ecglens: Program, collection: Path, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "people.csv"
+        table.write_text("record,subject\ns00,ann\ns01,ann\n")
+        out = tmp_path / "w.npz"
+        done = ecglens("windows", collection, "--subjects", table, "--exclude", "s00", "--out", out)
+        assert done.code == 0
+        assert not {"s00", "s01"} & set(load_windows(out).records)
+
+    @pytest.mark.parametrize("text", ["", "record,person\ns00,ann\n", "record,subject\ns00,\n"])
+    def test_a_table_without_the_columns(
+        self, ecglens: Program, collection: Path, tmp_path: Path, text: str
+    ) -> None:
+        table = tmp_path / "people.csv"
+        table.write_text(text)
+        done = ecglens("windows", collection, "--subjects", table, "--out", tmp_path / "w.npz")
+        assert done.code == 2
+        assert "every line needs a record and a subject" in done.error
+
+    def test_a_table_that_is_not_there(
+        self, ecglens: Program, collection: Path, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "none.csv"
+        done = ecglens("windows", collection, "--subjects", table, "--out", tmp_path / "w.npz")
+        assert done.code == 2
+        assert "cannot read subjects" in done.error
+
+
+@pytest.mark.parametrize(
+    "option", [("--map", "af"), ("--length-s", 5), ("--leads", "V5"), ("--fs-out", 250)]
+)
+def test_options_without_effect_on_windows_are_refused(
+    ecglens: Program, windows: Path, tmp_path: Path, option: tuple[object, ...]
+) -> None:
+    done = ecglens("windows", windows, *option, "--out", tmp_path / "w.npz")
+    assert done.code == 2
+    assert f"so {option[0]} has no effect" in done.error

@@ -118,10 +118,15 @@ class TestEvaluate:
         assert "subject-wise (no person is on both sides)" in done.out
         assert f"tables and figures are in {out}" in done.out
         assert files_in(out) == [
-            "confusion.png", "evaluation.json", "evaluation.txt", "examples.png", "subjects.png",
+            "confusion.png", "evaluation.json", "evaluation.txt", "examples.png",
+            "predictions.csv", "subjects.png",
         ]  # fmt: skip
         saved = json.loads((out / "evaluation.json").read_text())
         assert saved["recipe"]["pca"] == 8
+        with (out / "predictions.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        right = np.mean([row["subject-wise"] == row["label"] for row in rows])
+        assert right == pytest.approx(saved["results"]["subject"]["accuracy"]["value"])
         assert (out / "evaluation.txt").read_text() in done.out
 
     def test_json(self, ecglens: Program, windows: Path, network: tuple[str, ...]) -> None:
@@ -130,11 +135,13 @@ class TestEvaluate:
         said = done.json
         assert said["recipe"]["head"] == "lda"
         assert said["recipe"]["layers"]
-        assert said["weights"] == "file:tiny.onnx"
+        assert said["recipe"]["backbone"] == said["backbone"]["name"] == "tiny"
+        assert said["backbone"]["weights"] == "file:tiny.onnx"
+        assert said["shuffled_labels"] is False
         assert said["results"].keys() == {"pooled", "subject"}
         assert said["results"]["subject"]["accuracy"]["value"] > 0.9
         assert "leaks" in said["results"]["pooled"]["title"]
-        assert len(said["results"]["subject"]["predictions"]) == said["n_windows"] == 72
+        assert said["n_windows"] == 72
 
     def test_shuffled_labels_score_at_chance(
         self, ecglens: Program, windows: Path, network: tuple[str, ...]
@@ -146,6 +153,12 @@ class TestEvaluate:
         limit = 4 * np.sqrt(1 / 3 * 2 / 3 / 72)
         for result in said["results"].values():
             assert abs(result["accuracy"]["value"] - 1 / 3) < limit
+
+    def test_shuffled_labels_are_said(
+        self, ecglens: Program, windows: Path, network: tuple[str, ...]
+    ) -> None:
+        done = ecglens("evaluate", windows, *network, *QUICK, "--head", "lda", "--shuffle-labels")
+        assert done.out.startswith("LABELS SHUFFLED")
 
 
 class TestLayers:

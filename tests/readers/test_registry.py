@@ -30,6 +30,20 @@ def test_relative_path_has_the_folder_as_database(write_wfdb, monkeypatch) -> No
     assert read_record("rec").database == header.parent.name
 
 
+@pytest.mark.parametrize(
+    ("folder", "database"),
+    [("mitdb/1.0.0", "mitdb"), ("mitdb-1.0.0", "mitdb-1.0.0"), ("x/1", "1"), ("x/v1.0", "v1.0")],
+)
+def test_a_folder_named_by_a_version_is_no_database(
+    tmp_path: Path, folder: str, database: str
+) -> None:
+    path = tmp_path / folder / "a.npy"
+    path.parent.mkdir(parents=True)
+    np.save(path, np.zeros(100))
+    record = read_record(path, fs=100)
+    assert (record.database, record.subject_id) == (database, f"{database}-a")
+
+
 def test_record_name_with_a_dot(write_wfdb) -> None:
     header = write_wfdb(name="day.1")
     assert read_record(header.with_suffix("")).record_id == "day.1"
@@ -114,6 +128,25 @@ def test_find_records(write_wfdb, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     found = [path.relative_to(tmp_path).as_posix() for path in find_records(tmp_path)]
     assert found == ["a.csv", "b.hea", "sub/c.tsv", "sub/e.npy"]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (("format", "X", "labels"), r"w\.npz holds windows .*to 'ecglens features', 'evaluate'"),
+        (("features", "labels"), "holds features that 'ecglens features' wrote, not a recording"),
+    ],
+)
+def test_files_of_this_program_are_not_records(
+    tmp_path: Path, members: tuple[str, ...], message: str
+) -> None:
+    np.savez(tmp_path / "rec.npz", signal=np.zeros(500), format="mine", X=1, fs=100)
+    (tmp_path / "damaged.npz").write_bytes(b"PK")
+    np.savez(tmp_path / "w.npz", **dict.fromkeys(members, np.zeros(3)))
+    assert [path.name for path in find_records(tmp_path)] == ["damaged.npz", "rec.npz"]
+    assert read_record(tmp_path / "rec.npz").n_samples == 500
+    with pytest.raises(RecordError, match=message):
+        read_record(tmp_path / "w.npz", fs=100)
 
 
 def test_find_records_skips_links_that_lead_out(tmp_path: Path) -> None:

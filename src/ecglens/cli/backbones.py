@@ -45,5 +45,6 @@ def run(
         said = {"name": backbone.name, "weights": backbone.weights, "sha256": backbone.sha256}
         say_json({**said, "layers": layers})
     else:
+        height, width = backbone.image_size
         say(table(layers))
-        say(f"{backbone.name} ({backbone.weights}), images {image_size} x {image_size}")
+        say(f"{backbone.name} ({backbone.weights}), images {height} x {width}")

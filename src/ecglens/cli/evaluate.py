@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 import typer
 
-from ecglens.cli.console import progress, say, say_json
+from ecglens.cli.console import say, say_json
 from ecglens.cli.options import (
     EngineOptions,
     FoldOptions,
@@ -18,8 +19,8 @@ from ecglens.cli.options import (
     Sources,
     WindowOptions,
 )
-from ecglens.cli.work import load_sources, make_extractor, open_recipe
-from ecglens.files import make_folder, write_atomically
+from ecglens.cli.work import cross_validate, extract, load_sources, open_recipe, origin
+from ecglens.files import make_folder, write_json, write_rows, write_text
 
 if TYPE_CHECKING:
     from ecglens.evaluation import Evaluation
@@ -44,50 +45,57 @@ def run(
     ] = False,
 ) -> None:
     """Evaluate a recipe on annotated records: pooled (leaks) and on new people."""
-    from ecglens.evaluation import evaluate
     from ecglens.evaluation import shuffle_labels as shuffled
-    from ecglens.features import concatenate_outputs
 
     folder = None if out is None else make_folder(out)
     windows = load_sources(sources, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state, head)
-    extractor = make_extractor(backbone, recipe, network, engine)
-    with progress("features") as step:
-        features = concatenate_outputs(extractor.run(windows.X, windows.fs, progress=step))
+    features = extract(windows, recipe, backbone, network, engine)
     labels = shuffled(windows.labels, running.random_state) if shuffle_labels else windows.labels
-    with progress("folds") as step:
-        evaluation = evaluate(
-            features,
-            labels,
-            windows.subjects,
-            databases=windows.databases,
-            classifier=recipe.classifier(random_state=running.random_state),
-            n_splits=folding.folds,
-            n_bootstrap=folding.bootstrap,
-            random_state=running.random_state,
-            progress=step,
-        )
-    said = {"recipe": recipe.to_dict(), "weights": backbone.weights, **evaluation.to_dict()}
+    evaluation = cross_validate(features, labels, windows, recipe, folding, running.random_state)
+    said = {
+        **origin(recipe, backbone, engine, windows),
+        "shuffled_labels": shuffle_labels,
+        **evaluation.to_dict(),
+    }
+    text = ("LABELS SHUFFLED: a control\n" if shuffle_labels else "") + evaluation.format_table()
     if folder is not None:
-        save_evaluation(evaluation, said, windows, folder)
+        save_evaluation(evaluation, said, text, labels, windows, folder)
     if running.json:
         say_json(said)
     else:
-        say(evaluation.format_table())
+        say(text)
         if folder is not None:
             say(f"tables and figures are in {folder}")
 
 
 def save_evaluation(
-    evaluation: Evaluation, said: dict[str, Any], windows: Windows, folder: Path
+    evaluation: Evaluation,
+    said: dict[str, Any],
+    text: str,
+    labels: npt.NDArray[np.str_],
+    windows: Windows,
+    folder: Path,
 ) -> None:
-    """Write an evaluation as JSON, text and figures into a folder."""
+    """Write an evaluation as JSON, text, predictions and figures into a folder."""
     from ecglens.plots import plot_confusions, plot_subjects, save_figure
 
-    text = json.dumps(said, indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / "evaluation.json", lambda file: file.write(text.encode()))
-    table = evaluation.format_table() + "\n"
-    write_atomically(folder / "evaluation.txt", lambda file: file.write(table.encode()))
+    write_json(folder / "evaluation.json", said)
+    write_text(folder / "evaluation.txt", text + "\n")
+    write_rows(
+        folder / "predictions.csv",
+        [
+            {
+                "record": str(windows.records[i]),
+                "start_s": float(windows.start_s[i]),
+                "subject": str(windows.subjects[i]),
+                "label": str(labels[i]),
+                "pooled": str(evaluation.results["pooled"].predictions[i]),
+                "subject-wise": str(evaluation.results["subject"].predictions[i]),
+            }
+            for i in range(len(windows))
+        ],
+    )
     save_figure(plot_confusions(evaluation), folder / "confusion.png")
     save_figure(plot_subjects(evaluation.results["subject"]), folder / "subjects.png")
     save_examples(windows, said["recipe"]["image"], folder / "examples.png")

@@ -8,9 +8,9 @@ from typing import Annotated, BinaryIO
 import numpy as np
 import typer
 
-from ecglens.cli.console import progress, say, say_json
+from ecglens.cli.console import say, say_json
 from ecglens.cli.options import EngineOptions, NetworkOptions, RunOptions, Sources, WindowOptions
-from ecglens.cli.work import check_place, load_sources, make_extractor, open_recipe
+from ecglens.cli.work import check_place, extract, load_sources, open_recipe
 from ecglens.files import write_atomically
 
 EXAMPLE = (
@@ -27,14 +27,10 @@ def run(
     running: RunOptions,
 ) -> None:
     """Compute feature vectors of labelled windows, for use elsewhere (NumPy, R, MATLAB)."""
-    from ecglens.features import concatenate_outputs
-
     check_place(out)
     windows = load_sources(sources, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state)
-    extractor = make_extractor(backbone, recipe, network, engine)
-    with progress("features") as step:
-        features = concatenate_outputs(extractor.run(windows.X, windows.fs, progress=step))
+    features = extract(windows, recipe, backbone, network, engine)
 
     def write(file: BinaryIO) -> None:
         np.savez(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +18,7 @@ from ecglens.cli.options import (
 )
 from ecglens.cli.work import load_sources, make_extractor, open_recipe, split
 from ecglens.errors import UsageError
-from ecglens.files import make_folder, write_atomically
+from ecglens.files import make_folder, write_json, write_rows
 
 if TYPE_CHECKING:
     from ecglens.evaluation import Sweep
@@ -92,12 +89,6 @@ def save_sweep(sweep: Sweep, folder: Path) -> None:
     """Write a sweep as JSON, CSV and a figure into a folder."""
     from ecglens.plots import plot_sweep, save_figure
 
-    text = json.dumps(sweep.to_dict(), indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / "layers.json", lambda file: file.write(text.encode()))
-    rows = sweep.to_dict()["rows"]
-    lines = io.StringIO(newline="")
-    writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(folder / "layers.csv", lambda file: file.write(lines.getvalue().encode()))
+    write_json(folder / "layers.json", sweep.to_dict())
+    write_rows(folder / "layers.csv", sweep.to_dict()["rows"])
     save_figure(plot_sweep(sweep), folder / "layers.png")

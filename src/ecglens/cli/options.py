@@ -85,6 +85,14 @@ class WindowOptions:
         str,
         typer.Option(help="first, all, or names by preference: II,MLII.", rich_help_panel=_GROUP),
     ] = "first"
+    subjects: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of record,subject (default: each record is one person, but for those "
+            "known of public databases).",
+            rich_help_panel=_GROUP,
+        ),
+    ] = None
     exclude: Annotated[
         list[str] | None,
         typer.Option(

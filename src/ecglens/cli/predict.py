@@ -60,8 +60,9 @@ def run(
                 failed.append(error)
                 note(f"{path}: {error}")
                 continue
-            said.append(timeline.to_dict())
-            if not running.json:
+            if running.json:
+                said.append(timeline.to_dict())
+            else:
                 _say(timeline)
     if running.json:
         say_json({"records": said, "failed": [str(error) for error in failed]})

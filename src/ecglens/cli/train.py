@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecglens.cli.console import progress, say, say_json, table
+from ecglens.cli.console import say, say_json, table
 from ecglens.cli.options import (
     EngineOptions,
     FoldOptions,
@@ -19,7 +19,7 @@ from ecglens.cli.options import (
     WindowOptions,
 )
 from ecglens.cli.windows import count_rows
-from ecglens.cli.work import check_place, load_sources, make_extractor, open_recipe
+from ecglens.cli.work import check_place, cross_validate, extract, load_sources, open_recipe
 
 if TYPE_CHECKING:
     from ecglens.evaluation import Evaluation
@@ -44,31 +44,17 @@ def run(
     ] = True,
 ) -> None:
     """Train a rhythm classifier and write it, with its evaluation, to one file."""
-    from ecglens.features import concatenate_outputs
     from ecglens.models import fit_model, save_model
 
     check_place(out)
     windows = load_sources(sources, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state, head)
-    extractor = make_extractor(backbone, recipe, network, engine)
-    with progress("features") as step:
-        features = concatenate_outputs(extractor.run(windows.X, windows.fs, progress=step))
+    features = extract(windows, recipe, backbone, network, engine)
     evaluation: Evaluation | None = None
     if evaluate:
-        from ecglens.evaluation import evaluate as cross_validate
-
-        with progress("folds") as step:
-            evaluation = cross_validate(
-                features,
-                windows.labels,
-                windows.subjects,
-                databases=windows.databases,
-                classifier=recipe.classifier(random_state=running.random_state),
-                n_splits=folding.folds,
-                n_bootstrap=folding.bootstrap,
-                random_state=running.random_state,
-                progress=step,
-            )
+        evaluation = cross_validate(
+            features, windows.labels, windows, recipe, folding, running.random_state
+        )
     model = fit_model(windows, features, recipe, backbone, random_state=running.random_state)
     if evaluation is not None:
         model = replace(model, card={**model.card, "evaluation": evaluation.to_dict()})

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ecglens import __version__
 from ecglens.cli.console import note, progress
-from ecglens.cli.options import EngineOptions, HeadOptions, NetworkOptions, WindowOptions
+from ecglens.cli.options import (
+    EngineOptions,
+    FoldOptions,
+    HeadOptions,
+    NetworkOptions,
+    WindowOptions,
+)
 from ecglens.errors import OutputError, UsageError, WindowError, suggest
 from ecglens.files import cache_folder
 
 if TYPE_CHECKING:
     from ecglens.backbones import Backbone
+    from ecglens.evaluation import Evaluation
     from ecglens.features import EngineSettings, Extractor, Output
     from ecglens.recipes import Recipe
     from ecglens.records import Record
     from ecglens.windows import Windows
+
+
+FloatArray = npt.NDArray[np.float32]
 
 
 def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: int) -> Windows:
@@ -36,12 +49,27 @@ def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: 
         raise UsageError(
             f"{windows_files[0]} holds windows; give it alone, or give records and folders"
         )
-    windows = load_windows(windows_files[0]) if windows_files else _cut(sources, options)
+    if windows_files:
+        _refuse_cutting(windows_files[0], options)
+        windows = load_windows(windows_files[0])
+    else:
+        windows = _cut(sources, options)
     if options.exclude:
         windows = leave_out(windows, options.exclude)
     if options.per_class is not None:
         windows = balance_windows(windows, options.per_class, random_state=random_state)
     return windows
+
+
+def _refuse_cutting(path: Path, options: WindowOptions) -> None:
+    """Refuse options that would have no effect, since the windows are cut already."""
+    for name in ("label_map", "length_s", "hop_s", "purity", "fs_out", "fs", "leads", "subjects"):
+        if getattr(options, name) != getattr(WindowOptions, name):
+            option = "map" if name == "label_map" else name.replace("_", "-")
+            raise UsageError(
+                f"{path} holds windows that are cut and labelled already, so --{option} has no "
+                "effect; leave it out or give the records"
+            )
 
 
 def _is_windows_file(path: Path) -> bool:
@@ -67,6 +95,7 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
         fs=options.fs_out,
         leads=lead_choice(options.leads),
     )
+    subjects = None if options.subjects is None else read_subjects(options.subjects)
     paths = list_records(sources)
     with progress("reading") as step:
 
@@ -77,7 +106,28 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
                 step(done, len(paths))
                 yield read_record(path, fs=options.fs)
 
-        return make_windows(records(), label_map, rule)
+        return make_windows(records(), label_map, rule, subjects=subjects)
+
+
+def read_subjects(path: Path) -> dict[str, str]:
+    """Return the person of each record from a CSV file with columns ``record`` and ``subject``.
+
+    Raises:
+        UsageError: the file cannot be read or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read subjects {path}: {reason}") from error
+    found = {row.get("record") or "": row.get("subject") or "" for row in rows}
+    if not found or not all(found) or not all(found.values()):
+        raise UsageError(
+            f"subjects {path}: every line needs a record and a subject; the first line is "
+            "'record,subject'"
+        )
+    return found
 
 
 def lead_choice(text: str) -> str | list[str]:
@@ -193,6 +243,67 @@ def engine_settings(options: EngineOptions) -> EngineSettings:
 
     check_choices(options.engine, options.device, options.precision)
     return EngineSettings(options.engine, options.device, options.precision)
+
+
+def extract(
+    windows: Windows,
+    recipe: Recipe,
+    backbone: Backbone,
+    network: NetworkOptions,
+    engine: EngineOptions,
+) -> FloatArray:
+    """Return the recipe's features of the windows, with progress."""
+    from ecglens.features import concatenate_outputs
+
+    extractor = make_extractor(backbone, recipe, network, engine)
+    with progress("features") as step:
+        return concatenate_outputs(extractor.run(windows.X, windows.fs, progress=step))
+
+
+def cross_validate(
+    features: FloatArray,
+    labels: npt.NDArray[np.str_],
+    windows: Windows,
+    recipe: Recipe,
+    folding: FoldOptions,
+    random_state: int,
+) -> Evaluation:
+    """Evaluate the recipe's classifier, pooled and subject-wise, with progress."""
+    from ecglens.evaluation import evaluate
+
+    with progress("folds") as step:
+        return evaluate(
+            features,
+            labels,
+            windows.subjects,
+            databases=windows.databases,
+            classifier=recipe.classifier(random_state=random_state),
+            n_splits=folding.folds,
+            n_bootstrap=folding.bootstrap,
+            random_state=random_state,
+            progress=step,
+        )
+
+
+def origin(
+    recipe: Recipe, backbone: Backbone, engine: EngineOptions, windows: Windows
+) -> dict[str, Any]:
+    """Return what figures were measured with, JSON-ready."""
+    from ecglens.backbones.precision import resolve_precision
+
+    return {
+        "ecglens": __version__,
+        "recipe": recipe.to_dict(),
+        "backbone": {
+            "name": backbone.name,
+            "weights": backbone.weights,
+            "sha256": backbone.sha256,
+        },
+        "engine": engine.engine,
+        "precision": resolve_precision(engine.engine, engine.precision),
+        "window": {"length_s": windows.length_s, "fs": windows.fs},
+        "databases": sorted(set(windows.databases.tolist())),
+    }
 
 
 def make_extractor(

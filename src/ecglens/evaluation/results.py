@@ -155,7 +155,7 @@ class ProtocolResult:
         return SHORT_TITLES[self.protocol]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None stands for NaN."""
+        """Return the scores as plain values for JSON, without windows; None stands for NaN."""
         return {
             "protocol": self.protocol,
             "title": self.title,
@@ -166,8 +166,6 @@ class ProtocolResult:
             "confusion": self.confusion.tolist(),
             "per_database": [row.to_dict() for row in self.per_database],
             "per_subject": [row.to_dict() for row in self.per_subject],
-            "predictions": self.predictions.tolist(),
-            "folds": self.folds.tolist(),
         }
 
     def format_table(self) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
-import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError, suggest
+from ecglens.npy import AnyArray, read_array
 from ecglens.readers.assembly import (
     MAX_LEADS,
     MAX_VALUES,
@@ -32,8 +31,17 @@ MAX_PACKING = 1000
 MEMBERS = ("signal", "fs", "leads", "units", "subject", "gain")
 # A first axis so many times longer than the second is time, not leads.
 TALL = 8
-
-AnyArray = npt.NDArray[np.generic]
+# Members by which the files that this program writes are known, and what to do with such a file.
+_OWN_FILES = {
+    frozenset({"format.npy", "X.npy"}): (
+        "holds windows that ecglens wrote, not a recording; give it alone to 'ecglens features', "
+        "'evaluate', 'layers' or 'train'"
+    ),
+    frozenset({"features.npy", "labels.npy"}): (
+        "holds features that 'ecglens features' wrote, not a recording; it is for other programs: "
+        "give the recording or the windows file that it was made from"
+    ),
+}
 
 
 def read_npy(path: Path, fs: float | None) -> Record:
@@ -50,8 +58,7 @@ def read_npy(path: Path, fs: float | None) -> Record:
         RecordError: the file is damaged, or its array is not a signal.
     """
     try:
-        with path.open("rb") as file:
-            values = _array(path, file, path.stat().st_size)
+        values = _array(path, lambda: path.open("rb"), path.stat().st_size)
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
     return _record(path, {"signal": values}, fs)
@@ -76,6 +83,8 @@ def read_npz(path: Path, fs: float | None) -> Record:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
+            if said := _said_of(members):
+                raise RecordError(f"{path} {said}")
             arrays = {
                 name.removesuffix(".npy"): _member(path, archive, info)
                 for name, info in members.items()
@@ -86,6 +95,22 @@ def read_npz(path: Path, fs: float | None) -> Record:
     return _record(path, arrays, fs)
 
 
+def own_file(path: Path) -> str:
+    """Return what is said of a file of windows or features, ``""`` for any other; never raises."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _said_of(archive.namelist())
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
+        return ""
+
+
+def _said_of(members: Iterable[str]) -> str:
+    found = set(members)
+    if "signal.npy" in found:
+        return ""
+    return next((said for marks, said in _OWN_FILES.items() if marks <= found), "")
+
+
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
     packed = max(info.compress_size, 64)
     if info.file_size > min(MAX_ARRAY_BYTES, packed * MAX_PACKING):
@@ -93,40 +118,15 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyA
             f"{path}: {info.filename!r} would unpack {info.compress_size} bytes to "
             f"{info.file_size}; that is no recording"
         )
-    with archive.open(info) as file:
-        return _array(path, io.BytesIO(file.read()), info.file_size)
+    data = archive.read(info)
+    return _array(path, lambda: io.BytesIO(data), info.file_size)
 
 
-def _array(path: Path, file: BinaryIO, size: int) -> AnyArray:
-    """Read one array after checking that its header promises no more than ``size`` bytes."""
+def _array(path: Path, open_file: Callable[[], IO[bytes]], size: int) -> AnyArray:
     try:
-        # NumPy warns about headers written by Python 2; they read well.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _checked_array(path, file, size)
-    except (ValueError, TypeError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
-        raise RecordError(f"{path} is not a whole NumPy file: {error}; save it again") from error
-
-
-def _checked_array(path: Path, file: BinaryIO, size: int) -> AnyArray:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    else:
-        raise RecordError(f"{path} has NPY format {version}; save it with plain numbers")
-    if dtype.hasobject or dtype.kind not in "fiuSU":
-        raise RecordError(f"{path} holds {dtype} values; save floats in mV")
-    held = size - file.tell()
-    if math.prod(shape) * dtype.itemsize > held:
-        raise RecordError(
-            f"{path} declares an array of shape {shape}, but holds only {held} bytes of it; "
-            "the file is cut short: save it again"
-        )
-    file.seek(0)
-    array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+        return read_array(open_file, size, wanted="floats in mV")
+    except ValueError as error:
+        raise RecordError(f"{path} {error}") from error
 
 
 def _record(path: Path, arrays: Mapping[str, AnyArray], given_fs: float | None) -> Record:

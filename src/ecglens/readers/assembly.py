@@ -28,6 +28,7 @@ _NOT_ECG = re.compile(
     r"|gsr|eda|acc|pcg|scg|airflow|flow|pressure|hr)(?![a-z])",
     re.IGNORECASE,
 )
+_VERSION = re.compile(r"\d+(\.\d+)+")
 _NOT_ECG_UNITS = frozenset({"mmhg", "cmh2o", "ohm", "degc", "bpm", "%", "l/min", "kpa"})
 
 
@@ -121,7 +122,8 @@ def make_record(
     """Build a Record from values in the file's units.
 
     Args:
-        path: the file; its stem names the record and its folder the database.
+        path: the file; its stem names the record and its folder the database (the folder above
+            where its folder is named by a version, as in ``mitdb/1.0.0``).
         values: shape (n_leads, n_samples), one row per entry of ``leads``.
         leads: names and units; all are kept.
         fs: in Hz.
@@ -141,10 +143,16 @@ def make_record(
         leads=tuple(named),
         record_id=path.stem,
         subject_id=subject_id,
-        database=path.resolve().parent.name,
+        database=_database(path),
         rhythms=tuple(rhythms),
         notes=(*notes, *_repairs(signal, leads)),
     )
+
+
+def _database(path: Path) -> str:
+    folder = path.resolve().parent
+    above = folder.parent.name if _VERSION.fullmatch(folder.name) else ""
+    return above or folder.name
 
 
 def _may_be_ecg(lead: LeadName) -> bool:

@@ -74,7 +74,8 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
     """List the recordings in a folder and below it.
 
     A WFDB record counts once, by its header; segments of a multi-segment record, hidden files,
-    tables of words (such as a list of labels) and links that lead out of the folder do not count.
+    tables of words (such as a list of labels), files of windows or features that this program
+    wrote and links that lead out of the folder do not count.
 
     Returns:
         Sorted paths that :func:`read_record` takes.
@@ -92,11 +93,17 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
     found = [header for header in headers if header not in parts]
     for path in files:
         known = _format_of(path)
-        if known is not None and (known.read is not text.read_text or text.holds_numbers(path)):
+        if known is not None and _may_be_record(path, known):
             found.append(path)
     if not found:
         raise RecordError(f"no record in {top}; looked for {LOOKED_FOR}")
     return sorted(found)
+
+
+def _may_be_record(path: Path, known: Format) -> bool:
+    if known.read is text.read_text:
+        return text.holds_numbers(path)
+    return known.read is not arrays.read_npz or not arrays.own_file(path)
 
 
 def _visible_files(top: Path) -> Iterator[Path]:

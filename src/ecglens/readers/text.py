@@ -15,14 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import (
-    MAX_LEADS,
-    LeadName,
-    agree_on_fs,
-    choose_leads,
-    file_fs,
-    make_record,
-)
+from ecglens.readers.assembly import MAX_LEADS, LeadName, choose_leads, make_record
+from ecglens.readers.timing import UNIT_IN_BRACKETS, read_timing
 from ecglens.records import Record
 
 MAX_TEXT_BYTES = 2**30
@@ -32,13 +26,7 @@ PROBE_LINES = 20
 MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "?"})
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
-_UNIT_IN_BRACKETS = re.compile(r"(.*?)\s*[(\[]\s*([^)\]]*?)\s*[)\]]")
 _UNIT_AS_ENDING = re.compile(r"(.+)_(mv|[uµμ\ufffd]v|nv)", re.IGNORECASE)
-_TIME_NAMES = {"time": 1.0, "t": 1.0, "time_s": 1.0, "t_s": 1.0, "seconds": 1.0, "second": 1.0}
-_TIME_NAMES |= {"sec": 1.0, "secs": 1.0, "elapsed": 1.0, "elapsed_s": 1.0, "elapsed time": 1.0}
-_TIME_NAMES |= {"timestamp": 1.0, "time_ms": 1e-3, "t_ms": 1e-3, "ms": 1e-3, "milliseconds": 1e-3}
-_TIME_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
-_COUNT_NAMES = frozenset({"sample", "samples", "sample #", "sample number", "index", "n", "#"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,8 @@ def read_text(path: Path, fs: float | None) -> Record:
     Commas, semicolons, tabs and white space may part the columns; semicolons and tabs allow
     decimal commas. A header row may name the leads and their units (``II (uV)``, ``ecg_mV``); mV
     is assumed otherwise. A column named ``time``, ``t``, ``seconds`` or the like gives the
-    sampling rate. Empty cells and ``nan`` are missing samples.
+    sampling rate; so may a column without a name that rises evenly, which is never a lead (see
+    :func:`ecglens.readers.timing.read_timing`). Empty cells and ``nan`` are missing samples.
 
     Args:
         path: the file.
@@ -77,15 +66,13 @@ def read_text(path: Path, fs: float | None) -> Record:
             f"{path} has {table.shape[1]} columns and {table.shape[0]} rows; a column is a lead "
             f"and a row a sample, at most {MAX_LEADS} leads: transpose it"
         )
-    stated, timing = _take_time(path, table, names)
-    keep = [i for i in range(table.shape[1]) if i not in timing]
+    timing = read_timing(path, table, names, fs)
+    notes += timing.notes
+    keep = [i for i in range(table.shape[1]) if i not in timing.columns]
     leads = [_lead_of(names[i] if names else "", n) for n, i in enumerate(keep)]
-    if any(_is_count(names, i) for i in timing):
-        notes.append("the column of sample numbers is left out")
-    rate = agree_on_fs(stated, fs, str(path))
     chosen, said = choose_leads(leads, str(path))
     values = table[:, [keep[i] for i in chosen]].T
-    return make_record(path, values, [leads[i] for i in chosen], rate, notes=[*notes, *said])
+    return make_record(path, values, [leads[i] for i in chosen], timing.fs, notes=[*notes, *said])
 
 
 def holds_numbers(path: Path) -> bool:
@@ -227,52 +214,6 @@ def _drop_trailing(
 
 def _lead_of(name: str, number: int) -> LeadName:
     """Part ``II (uV)`` or ``ecg_mV`` into name and unit."""
-    found = _UNIT_IN_BRACKETS.fullmatch(name) or _UNIT_AS_ENDING.fullmatch(name)
+    found = UNIT_IN_BRACKETS.fullmatch(name) or _UNIT_AS_ENDING.fullmatch(name)
     bare, unit = (found[1], found[2]) if found else (name, "")
     return LeadName(bare.strip() or f"lead{number + 1}", unit)
-
-
-def _is_count(names: Sequence[str], column: int) -> bool:
-    return bool(names) and names[column].casefold() in _COUNT_NAMES
-
-
-def _seconds_per(name: str) -> float | None:
-    """Return how many seconds a time column counts by, None for another column."""
-    if name.casefold() in _TIME_NAMES:
-        return _TIME_NAMES[name.casefold()]
-    found = _UNIT_IN_BRACKETS.fullmatch(name)
-    if found is None or found[1].casefold() not in _TIME_NAMES:
-        return None
-    return _TIME_UNITS.get(found[2].casefold())
-
-
-def _take_time(
-    path: Path, table: npt.NDArray[np.float64], names: Sequence[str]
-) -> tuple[float | None, set[int]]:
-    """Return the rate that a time column states, and the columns that are not leads."""
-    counts = {i for i in range(len(names)) if _is_count(names, i) and len(names) > 1}
-    for column, name in enumerate(names):
-        unit_s = _seconds_per(name)
-        if unit_s is not None:
-            return _rate_of(path, table[:, column] * unit_s), counts | {column}
-    return None, counts
-
-
-def _rate_of(path: Path, times_s: npt.NDArray[np.float64]) -> float:
-    """Return the rate in Hz of evenly spaced times, of which each may be half a step off."""
-    if len(times_s) < 2 or not np.isfinite(times_s).all() or times_s[-1] <= times_s[0]:
-        raise RecordError(f"{path}: the time column must rise and have no empty cells; correct it")
-    span_s = float(times_s[-1] - times_s[0])
-    step_s = span_s / (len(times_s) - 1)
-    off_s = np.abs(times_s - times_s[0] - np.arange(len(times_s)) * step_s)
-    worst = int(off_s.argmax())
-    if off_s[worst] > 0.5 * step_s:
-        raise RecordError(
-            f"{path}: the time column is not even; row {worst + 1} is {off_s[worst]:.4g} s off a "
-            f"step of {step_s:.4g} s: resample the recording, or fill its gaps with nan"
-        )
-    fs = 1.0 / step_s
-    # Times are rounded in the file; a whole number of Hz within that rounding is meant.
-    if abs(fs - round(fs)) <= fs * (2.0 * float(off_s[worst]) / span_s + 1e-9):
-        fs = float(round(fs))
-    return file_fs(fs, str(path))

@@ -1,0 +1,80 @@
+"""NPY arrays, whose headers are checked before any memory is taken for them."""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import warnings
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+AnyArray = npt.NDArray[np.generic]
+
+# What NumPy raises on damaged headers, which it reads as Python literals.
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+
+
+def read_array(
+    open_file: Callable[[], IO[bytes]],
+    size: int,
+    *,
+    kinds: str = "fiuSU",
+    wanted: str = "numbers or text",
+) -> AnyArray:
+    """Read one array after checking that its header promises no more than the file holds.
+
+    Args:
+        open_file: opens the file or archive member for reading; called twice.
+        size: bytes that it really has.
+        kinds: letters of the NumPy data types that are taken; objects never are.
+        wanted: what those are, in words, for the message.
+
+    Raises:
+        ValueError: it is damaged or of other data. The message is the rest of a sentence that
+            starts with the name of the file.
+        OSError: the file cannot be opened or read, or an archive's own error about its member.
+    """
+    try:
+        # NumPy warns about headers written by Python 2; they read well.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with open_file() as file:
+                refusal = _refusal(file, size, kinds, wanted)
+            if not refusal:
+                with open_file() as file:
+                    array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
+                    return array
+    except _DAMAGED as error:
+        raise ValueError(f"is not a whole NumPy file: {error}; save it again") from error
+    raise ValueError(refusal)
+
+
+def _refusal(file: IO[bytes], size: int, kinds: str, wanted: str) -> str:
+    """Return what is wrong with the header, ``""`` for nothing."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        return f"has NPY format {version}; save it with plain numbers"
+    if dtype.hasobject or dtype.kind not in kinds:
+        return f"holds {dtype} values; save {wanted}"
+    held = size - file.tell()
+    if math.prod(shape) * dtype.itemsize > held:
+        return (
+            f"declares an array of shape {shape}, but holds only {held} bytes of it; "
+            "the file is cut short: save it again"
+        )
+    return ""

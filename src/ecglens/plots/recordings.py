@@ -49,7 +49,7 @@ def plot_examples(
         length_s: length of the windows in seconds.
         row_hz: frequency of each row of the images in Hz, falling, shape (height,); see
             ``ImageSettings.row_hz``.
-        frequency_ticks: where the frequency axis is labelled, in Hz; by default at five rows.
+        frequency_ticks: where the frequency axis is labelled, in Hz; by default round numbers.
 
     Raises:
         UsageError: there is no window, an array has another shape, or ``fs`` is out of range.
@@ -59,9 +59,7 @@ def plot_examples(
     check_fs(fs)
     rows_hz = np.asarray(row_hz, dtype=np.float64)[::-1]
     places = np.linspace(0, 1, len(rows_hz))
-    ticks = np.interp(np.linspace(0, 1, 5), places, rows_hz)
-    if frequency_ticks is not None:
-        ticks = np.asarray(frequency_ticks, dtype=np.float64)
+    ticks = _round_hz(rows_hz, places) if frequency_ticks is None else list(frequency_ticks)
     figure = new_figure(1.35 * len(windows_by_class) + 0.45)
     rows = figure.subplots(
         len(windows_by_class), 2, squeeze=False, sharex=True, width_ratios=[1.5, 1]
@@ -69,12 +67,24 @@ def plot_examples(
     for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
         _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
         _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
-        right.set_yticks(np.interp(ticks, rows_hz, places), [f"{hz:.3g}" for hz in ticks])
+        right.set_yticks(np.interp(ticks, rows_hz, places), [f"{hz:g}" for hz in ticks])
     for axes in rows[-1]:
         axes.set_xlim(0, length_s)
         axes.set_xlabel("seconds")
     figure.align_ylabels()
     return figure
+
+
+def _round_hz(rows_hz: FloatArray, places: FloatArray) -> list[float]:
+    """Return round frequencies that stand far enough apart on the axis."""
+    kept: list[float] = []
+    last = -1.0
+    for hz in (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 200.0):
+        place = float(np.interp(hz, rows_hz, places))
+        if hz <= rows_hz[-1] and place - last >= 0.15:
+            kept.append(hz)
+            last = place
+    return kept
 
 
 def _draw_trace(axes: Axes, name: str, signal: FloatArray, fs: float) -> None:

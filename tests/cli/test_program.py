@@ -266,7 +266,7 @@ class TestCtrlC:
         )
         assert process.returncode == 130
 
-    @pytest.mark.parametrize("after_s", [0.1, 0.4])
+    @pytest.mark.parametrize("after_s", [0.02, 0.1, 0.2, 0.4])
     def test_windows(self, long_recording: Path, tmp_path: Path, after_s: float) -> None:
         # A short hop makes 180 MB of windows.
         self.interrupted(

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import backbones, evaluate, features, layers, predict, train, windows
+from ecglens.cli import (
+    INTERRUPTED,
+    INTERRUPTED_TEXT,
+    backbones,
+    evaluate,
+    features,
+    layers,
+    predict,
+    train,
+    windows,
+)
 from ecglens.cli.options import flatten
 from ecglens.errors import EcglensError
 
@@ -16,7 +26,6 @@ EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
     "6 backbone, 7 model file, 8 output, 130 interrupted. Research use only: not a medical device."
 )
-INTERRUPTED = 130
 
 
 def _version(value: bool) -> None:
@@ -61,7 +70,7 @@ def main() -> None:
         # Typer answers Ctrl-C with this code and no word; a reader of the pipe that has gone
         # with 1 and rightly none.
         if stop.code == INTERRUPTED:
-            _fail("interrupted; finished files are whole, nothing else was written", INTERRUPTED)
+            _fail(INTERRUPTED_TEXT, INTERRUPTED)
         raise
 
 

@@ -11,7 +11,7 @@ help:
 	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
 	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
 	@echo "make bench      speed against the usual route, with ecglens[timm]"
-	@echo "make constraints  write the installed versions to constraints.txt"
+	@echo "make constraints  renew constraints.txt from the newest releases"
 	@echo "make clean      remove the virtual environment and caches"
 
 $(BIN)/python:
@@ -45,8 +45,11 @@ test-all: install-timm
 bench: install-timm
 	$(BIN)/python benchmarks/speed.py
 
-constraints: install-timm
-	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+constraints:
+	$(PYTHON) -m venv $(VENV)-new
+	$(VENV)-new/bin/python -m pip --quiet install --editable '.[dev,timm]'
+	$(VENV)-new/bin/python -m pip freeze --exclude-editable > constraints.txt
+	rm -rf $(VENV)-new
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
+from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
 from ecglens.evaluation.protocols import Progress, evaluate, evaluate_holdout, shuffle_labels
 from ecglens.evaluation.results import (
@@ -18,6 +19,7 @@ __all__ = [
     "PROTOCOLS",
     "ClassScores",
     "DatabaseScores",
+    "EpisodeMatch",
     "Evaluation",
     "Progress",
     "ProtocolResult",
@@ -25,9 +27,11 @@ __all__ = [
     "SubjectScores",
     "Sweep",
     "SweepRow",
+    "agreement",
     "check_no_leak",
     "evaluate",
     "evaluate_holdout",
+    "match_episodes",
     "shuffle_labels",
     "sweep_layers",
 ]

@@ -1,4 +1,4 @@
-"""Figures of recordings: example windows with their images, and a record over time."""
+"""Figures of recordings: a record over time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from ecglens.errors import UsageError
 from ecglens.plots.style import (
     FAINT,
-    INK,
     NEUTRAL,
     SMALL_PT,
     colours_of,
@@ -23,7 +22,7 @@ from ecglens.plots.style import (
     tidy,
 )
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE, Timeline
-from ecglens.records import check_fs, runs_of
+from ecglens.records import runs_of
 
 FloatArray = npt.NDArray[np.float64]
 Span = tuple[float, float, str]
@@ -31,90 +30,6 @@ Span = tuple[float, float, str]
 _HATCH = "////"
 # Above these lengths in seconds the axis is in hours, in minutes; below, in seconds.
 _HOURS_FROM_S, _MINUTES_FROM_S = 3 * 3600.0, 300.0
-
-
-def plot_examples(
-    windows_by_class: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
-    fs: float,
-    length_s: float,
-    row_hz: npt.ArrayLike,
-    frequency_ticks: Sequence[float] | None = None,
-) -> Figure:
-    """Draw one window per class: the ECG and beside it the image the network sees.
-
-    Args:
-        windows_by_class: by class, the signal in mV, shape (n_samples,), and one channel of its
-            image in [0, 1], shape (height, width), row 0 being the highest frequency.
-        fs: sampling rate of the signals in Hz.
-        length_s: length of the windows in seconds.
-        row_hz: frequency of each row of the images in Hz, falling, shape (height,); see
-            ``ImageSettings.row_hz``.
-        frequency_ticks: where the frequency axis is labelled, in Hz; by default round numbers.
-
-    Raises:
-        UsageError: there is no window, an array has another shape, or ``fs`` is out of range.
-    """
-    if not windows_by_class:
-        raise UsageError("there is no window to draw; give one per class")
-    check_fs(fs)
-    rows_hz = np.asarray(row_hz, dtype=np.float64)[::-1]
-    places = np.linspace(0, 1, len(rows_hz))
-    ticks = _round_hz(rows_hz, places) if frequency_ticks is None else list(frequency_ticks)
-    figure = new_figure(1.35 * len(windows_by_class) + 0.45)
-    rows = figure.subplots(
-        len(windows_by_class), 2, squeeze=False, sharex=True, width_ratios=[1.5, 1]
-    )
-    for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
-        _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
-        _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
-        right.set_yticks(np.interp(ticks, rows_hz, places), [f"{hz:g}" for hz in ticks])
-    for axes in rows[-1]:
-        axes.set_xlim(0, length_s)
-        axes.set_xlabel("seconds")
-    figure.align_ylabels()
-    return figure
-
-
-def _round_hz(rows_hz: FloatArray, places: FloatArray) -> list[float]:
-    """Return round frequencies that stand far enough apart on the axis."""
-    kept: list[float] = []
-    last = -1.0
-    for hz in (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 200.0):
-        place = float(np.interp(hz, rows_hz, places))
-        if hz <= rows_hz[-1] and place - last >= 0.15:
-            kept.append(hz)
-            last = place
-    return kept
-
-
-def _draw_trace(axes: Axes, name: str, signal: FloatArray, fs: float) -> None:
-    """Draw one window's ECG with the class as its title."""
-    if signal.ndim != 1:
-        raise UsageError(f"class {name!r}: a signal must be (n_samples,), got {signal.shape}")
-    axes.plot(np.arange(len(signal)) / fs, signal, color=INK, linewidth=0.8)
-    axes.set_ylabel("mV")
-    axes.margins(y=0.08)
-    tidy(axes)
-    set_title(axes, name).set_fontweight("bold")
-
-
-def _draw_image(axes: Axes, name: str, image: FloatArray, length_s: float) -> None:
-    """Draw one channel of an image; its rows run from 0 to 1, whatever their frequencies."""
-    if image.ndim != 2:
-        raise UsageError(
-            f"class {name!r}: an image must be (height, width), got {image.shape}; give one channel"
-        )
-    axes.imshow(
-        image,
-        cmap="magma",
-        vmin=0.0,
-        vmax=1.0,
-        aspect="auto",
-        extent=(0.0, length_s, 0.0, 1.0),
-        interpolation="nearest",
-    )
-    axes.set_ylabel("Hz")
-    tidy(axes)
 
 
 def plot_timeline(timeline: Timeline) -> Figure:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ecglens.files import write_atomically
 # Without these entries matplotlib writes its version and the time into the file.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
-    "svg": {"Creator": None, "Date": None},
+    "svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 DOTS_PER_INCH = 150
@@ -65,3 +67,25 @@ def render_figure(figure: Figure, kind: str = "png") -> bytes:
     with matplotlib.rc_context({"svg.hashsalt": "ecglens"}):
         figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=_METADATA[kind])
     return content.getvalue()
+
+
+def render_inline(figure: Figure) -> str:
+    """Return a figure as an SVG element to stand inside an HTML page.
+
+    Its text stays text, without a font of its own; its ground is transparent; its ids hold a hash
+    of the figure, so that those of two figures on a page do not meet.
+
+    Args:
+        figure: a figure of one of the ``plot_`` functions.
+    """
+    content = io.BytesIO()
+    FigureCanvasAgg(figure)
+    with matplotlib.rc_context({"svg.hashsalt": "ecglens", "svg.fonttype": "none"}):
+        figure.savefig(content, format="svg", transparent=True, metadata=_METADATA["svg"])
+    svg = content.getvalue().decode()
+    svg = svg[svg.index("<svg") :]
+    own = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r" font-family: [^;]*;", "", svg)
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>f{own}-", svg).strip()

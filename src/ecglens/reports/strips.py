@@ -1,0 +1,81 @@
+"""The geometry of a strip: where on which line a span is drawn, and where the ticks are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ecglens.reports.blocks import Span, Strip
+
+_TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_MOST_TICKS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A span's share of a line: left edge and width in per cent of the line."""
+
+    left: float
+    width: float
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a strip.
+
+    Attributes:
+        lanes: names of the lanes with their bars.
+        ticks: where in per cent, and what is written there.
+        width: how much of a whole line is recorded, in per cent.
+    """
+
+    lanes: tuple[tuple[str, tuple[Bar, ...]], ...]
+    ticks: tuple[tuple[float, str], ...]
+    width: float
+
+
+def lines_of(strip: Strip) -> Iterator[Line]:
+    """Yield the lines of a strip; a span that crosses the end of a line goes on on the next."""
+    length_s = min(strip.line_s, strip.duration_s)
+    for number in range(math.ceil(strip.duration_s / length_s - 1e-9)):
+        start_s = number * length_s
+        end_s = min(start_s + length_s, strip.duration_s)
+        lanes = tuple(
+            (lane.name, tuple(_bars(lane.spans, start_s, end_s, length_s))) for lane in strip.lanes
+        )
+        width = 100 * (end_s - start_s) / length_s
+        yield Line(lanes, tuple(_ticks(start_s, end_s, length_s)), width)
+
+
+def labels_of(strip: Strip) -> list[str]:
+    """Return the labels that a strip shows, sorted."""
+    return sorted({label for lane in strip.lanes for _, _, label in lane.spans})
+
+
+def _bars(
+    spans: Sequence[Span], start_s: float, end_s: float, length_s: float
+) -> Iterator[Bar]:
+    for start, end, label in spans:
+        left, right = max(start, start_s), min(end, end_s)
+        if right > left:
+            text = f"{label} {clock(start)} to {clock(end)}"
+            share = 100 / length_s
+            yield Bar((left - start_s) * share, (right - left) * share, label, text)
+
+
+def _ticks(start_s: float, end_s: float, length_s: float) -> Iterator[tuple[float, str]]:
+    step = next((s for s in _TICKS_S if length_s / s < _MOST_TICKS), _TICKS_S[-1])
+    for number in range(math.floor((end_s - start_s) / step + 1e-9) + 1):
+        yield 100 * number * step / length_s, clock(start_s + number * step)
+
+
+def clock(seconds: float) -> str:
+    """Return a time within a record: ``m:ss``, or ``h:mm:ss`` from an hour on."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours}:{minutes:02d}:{whole % 60:02d}"
+    return f"{minutes}:{whole % 60:02d}"

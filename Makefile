@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install install-timm test test-all check bench constraints clean
+.PHONY: help demo install install-timm test test-all check bench constraints clean
 
 help:
+	@echo "make demo       the whole job on virtual patients, in one command; writes ecglens-demo/"
 	@echo "make test       install what the fast tests need and run them (no torch)"
 	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
 	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
@@ -17,6 +18,10 @@ help:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
+$(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -24,6 +29,10 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.timm: $(VENV)/.dev
 	$(PIP) install --constraint constraints.txt --editable '.[dev,timm]'
 	@touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/ecglens demo
+	@echo "The commands above need the environment: . $(BIN)/activate"
 
 install: $(VENV)/.dev
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from ecglens.demo.job import Steps, run_demo
+from ecglens.demo.page import verdict
 from ecglens.demo.results import DemoResult, DemoSettings
+from ecglens.demo.words import REHEARSAL, next_steps
 
-__all__ = ["DemoResult", "DemoSettings", "Steps", "run_demo"]
+__all__ = [
+    "REHEARSAL",
+    "DemoResult",
+    "DemoSettings",
+    "Steps",
+    "next_steps",
+    "run_demo",
+    "verdict",
+]

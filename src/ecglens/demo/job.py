@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ecglens.backbones import Backbone, load_backbone
 from ecglens.backbones.precision import resolve_precision
-from ecglens.databases.synthetic import make_holter, make_patients, make_records, save_wfdb
+from ecglens.databases.synthetic import make_holter, make_patients, make_records
+from ecglens.databases.wfdb_saving import save_wfdb
 from ecglens.demo.page import make_page
 from ecglens.demo.results import DemoResult, DemoSettings, Span
 from ecglens.errors import OutputError

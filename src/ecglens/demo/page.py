@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from ecglens import __version__
-from ecglens.demo.pictures import CLASS_NAMES, example_pictures, onset_pictures
-from ecglens.demo.results import NORMAL, REHEARSAL, RESEARCH_USE, DemoResult
-from ecglens.demo.steps import next_steps
+from ecglens.demo.pictures import example_pictures, onset_pictures
+from ecglens.demo.results import DemoResult
+from ecglens.demo.words import CLASS_NAMES, NORMAL, REHEARSAL, RESEARCH_USE, WHY, next_steps
 from ecglens.evaluation import Score
 from ecglens.plots import plot_subjects, render_inline
 from ecglens.reports import (
@@ -27,7 +27,7 @@ from ecglens.reports import (
     Tiles,
 )
 from ecglens.reports.evaluations import confusion_matrices, score_table
-from ecglens.reports.timelines import burden_table, match_table, rhythm_strip
+from ecglens.reports.timelines import burden_table, false_table, match_table, rhythm_strip
 
 
 def make_page(result: DemoResult, folder: Path) -> Page:
@@ -39,48 +39,48 @@ def make_page(result: DemoResult, folder: Path) -> Page:
             f"{result.timeline.lead}, {result.record.fs:g} Hz"
         ),
         lead=verdict(result),
-        opening=(Notice("A rehearsal, not evidence.", REHEARSAL), _tiles(result)),
+        opening=(Notice(REHEARSAL, WHY), _tiles(result)),
         sections=(
             Section("The Holter", tuple(_holter(result))),
             Section("How far to trust it", tuple(_evaluation(result))),
             Section("What the network sees", tuple(_examples(result))),
-            Section("Settings", (_settings(result),)),
+            Section("Settings", tuple(_settings(result))),
             Section("With recordings of your own", tuple(_next_steps(result, folder))),
         ),
-        classes=result.model.classes,
-        footer=(RESEARCH_USE, REHEARSAL, f"Made by ecglens {__version__}."),
+        classes={name: CLASS_NAMES.get(name, "") for name in result.model.classes},
+        footer=(RESEARCH_USE, f"{REHEARSAL} {WHY}", f"Made by ecglens {__version__}."),
     )
 
 
 def verdict(result: DemoResult) -> str:
-    """Return what was found, in a sentence."""
-    real = sum(there for _, there in result.found.values())
-    found = sum(found for found, _ in result.found.values())
+    """Return what was done and what was found, a sentence each."""
     parts = [f"{name} {n} of {there}" for name, (n, there) in result.found.items() if there]
-    accuracy = result.evaluation.results["subject"].accuracy
     return (
-        f"In a Holter of {result.settings.hours:g} h of a virtual patient it had never seen, the "
-        f"model found {found} of {real} episodes ({', '.join(parts) or 'there were none'}) and "
-        f"called {result.right_share:.1%} of the time what it is; of the windows of "
-        f"{result.evaluation.n_subjects} others it got {_percent(accuracy)} right, when each was "
-        "judged by a model that had not seen that patient."
+        f"ecglens learnt four patterns from {result.settings.n_patients} virtual patients. In the "
+        f"Holter of one it had never seen it found {_found(result)} episodes "
+        f"({', '.join(parts) or 'there was none'}) and named {_per_cent(result.right_share)} of "
+        "the time rightly."
     )
 
 
-def _percent(score: Score) -> str:
-    return f"{score.value:.1%}"
+def _found(result: DemoResult) -> str:
+    counts = list(result.found.values())
+    return f"{sum(n for n, _ in counts)} of {sum(there for _, there in counts)}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _tiles(result: DemoResult) -> Tiles:
     subject, pooled = (result.evaluation.results[name].accuracy for name in ("subject", "pooled"))
-    real = sum(there for _, there in result.found.values())
-    found = sum(found for found, _ in result.found.values())
+    others = f"of windows of {result.evaluation.n_subjects} other patients, subject-wise"
     return Tiles(
         (
-            Tile(f"{found} of {real}", "episodes found", f"{result.n_false} predicted beside them"),
-            Tile(f"{result.right_share:.1%}", "of the Holter called rightly", "by time"),
-            Tile(f"{subject.value:.1%}", "of windows right, subject-wise", _limits(subject)),
-            Tile(f"{pooled.value:.1%}", "the same, pooled: leaks", _limits(pooled)),
+            Tile(_found(result), "episodes of the Holter found", f"{result.n_false} false ones"),
+            Tile(_per_cent(result.right_share), "of the Holter named rightly", "by time"),
+            Tile(_per_cent(subject.value), others, _limits(subject)),
+            Tile(_per_cent(pooled.value), "the same in pooled folds, which leak", _limits(pooled)),
         )
     )
 
@@ -90,17 +90,19 @@ def _limits(score: Score) -> str:
 
 
 def _holter(result: DemoResult) -> Iterator[Block]:
-    timeline, truth = result.timeline, result.truth
-    yield rhythm_strip(timeline, truth)
-    names = [f"{label} {CLASS_NAMES[label]}" for label in timeline.classes if label in CLASS_NAMES]
-    yield Text(f"{'; '.join(names)}. Time runs from the start of the recording.", small=True)
-    yield burden_table(timeline, truth)
-    yield match_table(
-        result.matches,
-        "Episodes by their start, with how much later (+) or earlier (-) than the truth the "
-        f"prediction starts and ends. The model gives one answer for each {timeline.length_s:g} s, "
-        f"so errors of some seconds are its grid. {NORMAL} is what lies between.",
+    timeline, matches = result.timeline, result.matches
+    yield rhythm_strip(timeline, result.truth)
+    yield burden_table(timeline, result.truth)
+    yield Text(
+        f"The model gives one answer for each {timeline.length_s:g} s, so that episodes start and "
+        f"end on that grid. {NORMAL} is what lies between them. An episode counts as found when "
+        "half of it or more is covered.",
+        small=True,
     )
+    if any(match.reference is not None for match in matches):
+        yield match_table(matches)
+    if result.n_false:
+        yield false_table(matches, result.truth)
     yield from (Text(note, small=True) for note in timeline.notes)
     yield Text("The start of one predicted episode of each class, three windows wide:")
     yield Columns(tuple(onset_pictures(result)))
@@ -117,12 +119,21 @@ def _evaluation(result: DemoResult) -> Iterator[Block]:
     yield score_table(evaluation)
     yield from (Text(note, small=True) for note in evaluation.notes)
     yield confusion_matrices(evaluation)
-    subjects = evaluation.results["subject"]
-    yield Picture(
-        render_inline(plot_subjects(subjects)),
-        alt=f"Accuracy of each of {evaluation.n_subjects} virtual patients, worst to best.",
+    yield _subjects(result)
+
+
+def _subjects(result: DemoResult) -> Picture:
+    subjects = result.evaluation.results["subject"]
+    figure = plot_subjects(subjects)
+    figure.axes[0].set_title("", loc="left")  # it is said below the picture
+    return Picture(
+        render_inline(figure),
+        alt=f"Accuracy of each of {len(subjects.per_subject)} patients, from worst to best.",
         title="Patients differ",
-        caption="Each dot is a patient, judged by a model that had not seen that patient.",
+        caption=(
+            "Accuracy of each patient, judged by a model that had not seen that patient; dashed: "
+            "of all windows together. Larger dots have more windows."
+        ),
         wide=True,
     )
 
@@ -136,38 +147,37 @@ def _examples(result: DemoResult) -> Iterator[Block]:
     yield Columns(tuple(example_pictures(result)))
 
 
-def _settings(result: DemoResult) -> Facts:
-    recipe, backbone = result.model.recipe, result.model.backbone
-    image, settings = recipe.image, result.settings
+def _settings(result: DemoResult) -> Iterator[Block]:
+    recipe, backbone, windows = result.model.recipe, result.model.backbone, result.windows
+    image, evaluation = recipe.image, result.evaluation
     packages = ("numpy", "scipy", "scikit-learn", "openvino")
-    return Facts(
+    yield Commands((("The same again:", result.settings.command),))
+    yield Facts(
         (
-            ("Command", settings.command),
-            ("Seed", str(settings.random_state)),
-            ("Patients", f"{settings.n_patients} to learn from, 1 for the Holter"),
-            ("Windows", f"{len(result.windows)} of {result.windows.length_s:g} s at "
-                        f"{result.windows.fs:g} Hz"),
-            ("Recipe", recipe.name),
+            ("Seed", str(result.settings.random_state)),
+            ("Patients", f"{result.settings.n_patients} to learn from, one for the Holter"),
+            ("Windows", f"{len(windows)} of {windows.length_s:g} s at {windows.fs:g} Hz"),
             ("Image", f"{image.height} x {image.width}, {image.band_hz[0]:g} to "
                       f"{image.band_hz[1]:g} Hz, {image.dynamic_range_db:g} dB"),
+            ("Recipe", recipe.name),
             ("Backbone", f"{backbone.name} ({backbone.weights}), {result.precision}"),
-            ("Backbone's hash", f"sha256 {backbone.sha256}"),
             ("Layers", ", ".join(recipe.layers)),
             ("Pooling", ", ".join(recipe.pooling)),
-            ("Head", f"{recipe.head}, {recipe.pca or 'no'} principal components"),
-            ("Folds", f"{result.evaluation.n_splits}; {result.evaluation.n_bootstrap} draws of "
-                      "subjects for the limits"),
-            ("Versions", f"ecglens {__version__}, Python {platform.python_version()}"),
-            ("Packages", ", ".join(f"{name} {version(name)}" for name in packages)),
+            ("Head", recipe.head),
+            ("Components", str(recipe.pca or "all")),
+            ("Folds", str(evaluation.n_splits)),
+            ("Draws for limits", str(evaluation.n_bootstrap)),
+            ("ecglens", f"{__version__}, Python {platform.python_version()}"),
+            ("Libraries", ", ".join(f"{name} {version(name)}" for name in packages)),
         )
     )  # fmt: skip
+    yield Text(f"SHA-256 of the backbone: {backbone.sha256}", small=True)
 
 
-def _next_steps(result: DemoResult, folder: Path) -> Sequence[Block]:
-    return (
-        Text(
-            "Put annotated recordings into a folder, WFDB as PhysioNet offers them, and do the "
-            "same with people. Each record counts as one person; --subjects FILE.csv says otherwise."
-        ),
-        Commands(next_steps(result.settings, folder)),
+def _next_steps(result: DemoResult, folder: Path) -> Iterator[Block]:
+    yield Text(
+        "Put annotated recordings into a folder, as WFDB records such as PhysioNet offers, and do "
+        "the same with people. Each record counts as one person; --subjects FILE.csv says "
+        "otherwise."
     )
+    yield Commands(next_steps(result.settings.backbone, folder))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.demo.results import NORMAL, DemoResult
+from ecglens.demo.results import DemoResult
+from ecglens.demo.words import CLASS_NAMES, NORMAL
 from ecglens.images import ImageSettings, make_images
 from ecglens.plots import plot_stretch, render_inline
 from ecglens.reports import Picture, clock
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import WindowRule, Windows, cut_record
-
-CLASS_NAMES = {
-    "N": "normal rhythm",
-    "AF": "atrial fibrillation",
-    "VF": "ventricular fibrillation",
-    "ST": "ST change",
-}
 
 _ONE_MARK_S = 0.5
 
@@ -31,9 +25,7 @@ def example_pictures(result: DemoResult) -> Iterator[Picture]:
         # The middle window of the class: neither the first seconds of a record nor picked by hand.
         mine = windows.subset(windows.labels == label)
         middle = mine.subset(np.array([len(mine) // 2]))
-        figure = plot_stretch(
-            middle.X, _images(middle, settings), middle.fs, settings.row_hz()
-        )
+        figure = plot_stretch(middle.X, _images(middle, settings), middle.fs, settings.row_hz())
         yield Picture(
             render_inline(figure),
             alt=f"Ten seconds of {_named(label)}: ECG above its spectrogram.",
@@ -54,15 +46,14 @@ def onset_pictures(result: DemoResult) -> Iterator[Picture]:
 def _onsets(result: DemoResult) -> dict[str, tuple[float, float | None]]:
     """Return the predicted and true start of one episode of each class, found ones first."""
     onsets: dict[str, tuple[float, float | None]] = {}
+    normal = {one.start_s for one in result.timeline.episodes if one.label == NORMAL}
     for match in sorted(result.matches, key=lambda match: not match.found):
-        if match.predicted is not None:
-            true_s = None if match.reference is None else match.reference[0]
-            onsets.setdefault(match.label, (match.predicted[0], true_s))
-    ends = {match.reference[1] for match in result.matches if match.reference is not None}
-    for before, episode in zip(result.timeline.episodes, result.timeline.episodes[1:], strict=False):
-        if episode.label == NORMAL and before.label in onsets:
-            near = min(ends, key=lambda end: abs(end - episode.start_s), default=None)
-            onsets.setdefault(NORMAL, (episode.start_s, near))
+        if match.predicted is None:
+            continue
+        starts, ends = (None, None) if match.reference is None else match.reference
+        onsets.setdefault(match.label, (match.predicted[0], starts))
+        if match.predicted[1] in normal:
+            onsets.setdefault(NORMAL, (match.predicted[1], ends))
     return onsets
 
 
@@ -83,12 +74,12 @@ def _onset_picture(
         np.nan_to_num(around.X), _images(around, settings), around.fs, settings.row_hz(),
         origin_s=origin_s, marks=marks,
     )  # fmt: skip
-    said = "" if true_s is None else f", truly at {clock(true_s)}"
+    said = "" if true_s is None else f"; it truly starts at {clock(true_s)}"
     return Picture(
         render_inline(figure),
         alt=f"ECG and spectrogram around the predicted start of {_named(label)}.",
-        title=f"{label} from {clock(predicted_s)}",
-        caption=f"{_named(label).capitalize()} is predicted from {clock(predicted_s)}{said}.",
+        title=f"{label}, {_named(label)}",
+        caption=f"Predicted from {clock(predicted_s)} of the Holter{said}.",
         label=label,
     )
 

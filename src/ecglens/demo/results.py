@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecglens import __version__
+from ecglens.demo.words import NORMAL, REHEARSAL, RESEARCH_USE, WHY
 from ecglens.errors import UsageError
 from ecglens.evaluation import EpisodeMatch, Evaluation, agreement, match_episodes
 from ecglens.models import RhythmModel
@@ -16,15 +17,6 @@ from ecglens.records import Record
 from ecglens.windows import Windows
 
 Span = tuple[float, float, str]
-
-REHEARSAL = (
-    "Virtual patients are a rehearsal, not evidence: their ECG is computed, cleaner and more alike "
-    "than that of people, so no figure here tells how well anything works on a person."
-)
-RESEARCH_USE = "Research use only. ecglens is not a medical device; not for diagnosis or treatment."
-
-NORMAL = "N"
-"""Its stretches are what lies between episodes."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +47,10 @@ class DemoSettings:
     @property
     def command(self) -> str:
         """The command line that asks for this, but for where it writes."""
-        words = ["ecglens", "demo", "--patients", str(self.n_patients), "--hours", f"{self.hours:g}"]
-        words += ["--random-state", str(self.random_state), "--backbone", self.backbone]
-        return shlex.join(words)
+        numbers = f"--patients {self.n_patients} --hours {self.hours:g}"
+        backbone = shlex.quote(self.backbone)
+        seed = self.random_state
+        return f"ecglens demo {numbers} --random-state {seed} --backbone {backbone}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +90,12 @@ class DemoResult:
     @property
     def found(self) -> dict[str, tuple[int, int]]:
         """Of each class but normal rhythm, the episodes that were found and those there were."""
-        real = [match for match in self.matches if match.reference is not None]
-        return {
-            name: (sum(m.found for m in real if m.label == name), sum(m.label == name for m in real))
-            for name in self.model.classes
-            if name != NORMAL
-        }
+        counts = {name: [0, 0] for name in self.model.classes if name != NORMAL}
+        for match in self.matches:
+            if match.reference is not None:
+                counts[match.label][0] += match.found
+                counts[match.label][1] += 1
+        return {name: (found, there) for name, (found, there) in counts.items()}
 
     @property
     def n_false(self) -> int:
@@ -125,7 +118,7 @@ class DemoResult:
         return {
             "ecglens": __version__,
             "command": self.settings.command,
-            "note": f"{REHEARSAL} {RESEARCH_USE}",
+            "note": f"{REHEARSAL} {WHY} {RESEARCH_USE}",
             "backbone": {
                 "name": backbone.name,
                 "weights": backbone.weights,

@@ -70,7 +70,7 @@ def match_episodes(
         for start, end, label in predicted
         if not any(_shared_s((start, end, label), other) for other in reference)
     ]
-    return tuple(sorted(matches, key=lambda match: (match.reference or match.predicted or ())))
+    return tuple(sorted(matches, key=lambda match: match.reference or match.predicted or ()))
 
 
 def agreement(reference: Sequence[Span], predicted: Sequence[Span]) -> float:

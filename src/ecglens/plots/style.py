@@ -15,7 +15,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", ":", "-.")
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#dddddd"
 NEUTRAL = "#a6a6a6"
-MARK = "#e8871a"  # a moment in time, seen on white, on black and on the colours of an image
+MARK = "#00a0c6"  # a moment in time: seen on white, on black and on the colours of an image
 
 TITLE_PT, TEXT_PT, SMALL_PT = 10.0, 9.0, 8.0
 WIDTH_IN = 8.0  # 1200 px at the 150 dots per inch of save_figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ class Page:
     Attributes:
         title: of the report.
         sections: in the order of reading.
-        classes: the classes whose colours are used, in the order that decides the colour.
+        classes: what each class means, in the order that decides its colour.
         subtitle: below the title.
         lead: the report in a sentence.
         opening: what everybody shall see, before the first section.
@@ -41,11 +41,11 @@ class Page:
 
     title: str
     sections: Sequence[Section]
-    classes: Sequence[str] = ()
+    classes: Mapping[str, str] = field(default_factory=dict)
     subtitle: str = ""
     lead: str = ""
     opening: Sequence[Block] = ()
-    footer: Sequence[str] = field(default=())
+    footer: Sequence[str] = ()
 
 
 def render_html(page: Page) -> str:
@@ -54,7 +54,7 @@ def render_html(page: Page) -> str:
     Every text is escaped. The document holds its styles and figures and asks for nothing else; a
     content security policy in it keeps it so.
     """
-    colours = colours_of(page.classes)
+    colours = colours_of(list(page.classes))
     marks = {name: f"c{number}" for number, name in enumerate(colours)}
     marks |= {INCONCLUSIVE: "inconclusive", UNREADABLE: "unreadable"}
     return (

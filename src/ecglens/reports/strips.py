@@ -55,9 +55,7 @@ def labels_of(strip: Strip) -> list[str]:
     return sorted({label for lane in strip.lanes for _, _, label in lane.spans})
 
 
-def _bars(
-    spans: Sequence[Span], start_s: float, end_s: float, length_s: float
-) -> Iterator[Bar]:
+def _bars(spans: Sequence[Span], start_s: float, end_s: float, length_s: float) -> Iterator[Bar]:
     for start, end, label in spans:
         left, right = max(start, start_s), min(end, end_s)
         if right > left:

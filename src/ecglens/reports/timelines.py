@@ -9,7 +9,7 @@ from ecglens.prediction import INCONCLUSIVE, UNREADABLE, Timeline
 from ecglens.reports.blocks import Cell, Lane, Span, Strip, Table
 from ecglens.reports.strips import clock
 
-MOST_ROWS = 60
+MOST_ROWS = 30
 
 
 def rhythm_strip(timeline: Timeline, reference: Sequence[Span] = ()) -> Strip:
@@ -40,8 +40,10 @@ def burden_table(timeline: Timeline, reference: Sequence[Span] = ()) -> Table:
         row: tuple[Cell | str, ...] = (Cell(label, label=label), _burden(seconds, share))
         if reference:
             true_s = sum(end - start for start, end, name in reference if name == label)
-            difference = f"{(seconds - true_s) / 60:+.1f} min"
-            row += (_burden(true_s, true_s / annotated_s), difference)
+            row += (
+                _burden(true_s, true_s / annotated_s),
+                f"{_signed((seconds - true_s) / 60)} min",
+            )
         rows.append(row)
     head = ("rhythm", "predicted", *(("true", "difference") if reference else ()))
     return Table(head, tuple(rows))
@@ -51,36 +53,58 @@ def _burden(seconds: float, share: float) -> Cell:
     return Cell(f"{seconds / 60:.1f} min", f"{100 * share:.1f} %")
 
 
-def match_table(matches: Sequence[EpisodeMatch], caption: str = "") -> Table:
-    """Return true beside predicted episodes with the errors of their edges, at most 60 rows."""
-    rows = tuple(_match_row(match) for match in matches[:MOST_ROWS])
-    if len(matches) > MOST_ROWS:
-        caption = f"{caption} The first {MOST_ROWS} of {len(matches)} are shown.".strip()
-    head = ("class", "true episode", "predicted", "start error", "end error")
-    return Table(head, rows, caption, left=3)
+def match_table(matches: Sequence[EpisodeMatch]) -> Table:
+    """Return annotated beside predicted episodes with the errors of their edges."""
+    real = [match for match in matches if match.reference is not None]
+    return Table(
+        head=("class", "true", "predicted", "error, s"),
+        rows=tuple(_match_row(match) for match in real[:MOST_ROWS]),
+        caption=_shown(
+            "Episodes. The errors are the seconds by which the prediction starts and ends later "
+            "(+) or earlier (\u2212) than the truth.",
+            real,
+        ),
+        left=3,
+    )
 
 
 def _match_row(match: EpisodeMatch) -> tuple[Cell | str, ...]:
     label = Cell(match.label, label=match.label)
-    if match.reference is None:
-        return (label, "none", _when(match.predicted), "", "")
     if match.predicted is None:
-        return (label, _when(match.reference), "missed", "", "")
-    pieces = f"in {match.n_pieces} pieces, " if match.n_pieces > 1 else ""
-    whole = match.covered > 0.9995
-    detail = "" if whole else f"{pieces}{100 * match.covered:.0f} % covered"
-    return (
-        label,
-        _when(match.reference),
-        Cell(_when(match.predicted), detail),
-        _error(match.start_error_s),
-        _error(match.end_error_s),
+        return (label, _when(match.reference), "missed", "")
+    pieces = f" in {match.n_pieces} pieces" if match.n_pieces > 1 else ""
+    whole = match.covered > 0.995
+    detail = "" if whole else f"{100 * match.covered:.0f} % covered{pieces}"
+    errors = f"{_signed(match.start_error_s)}, {_signed(match.end_error_s)}"
+    return (label, _when(match.reference), Cell(_when(match.predicted), detail), errors)
+
+
+def false_table(matches: Sequence[EpisodeMatch], reference: Sequence[Span]) -> Table:
+    """Return predicted episodes of classes that were not annotated there, with what was."""
+    false = [match for match in matches if match.reference is None and match.predicted is not None]
+    rows = []
+    for match in false[:MOST_ROWS]:
+        start, end = match.predicted or (0.0, 0.0)
+        there = sorted({label for begin, stop, label in reference if begin < end and start < stop})
+        row = (Cell(match.label, label=match.label), _when(match.predicted), ", ".join(there))
+        rows.append((*row, f"{end - start:.0f} s"))
+    return Table(
+        head=("class", "predicted", "true", "length"),
+        rows=tuple(rows),
+        caption=_shown("False episodes: predicted where nothing of the class was.", false),
+        left=3,
     )
 
 
+def _shown(caption: str, matches: Sequence[EpisodeMatch]) -> str:
+    n = len(matches)
+    return f"{caption} The first {MOST_ROWS} of {n}." if n > MOST_ROWS else caption
+
+
 def _when(span: tuple[float, float] | None) -> str:
-    return "" if span is None else f"{clock(span[0])} – {clock(span[1])}"
+    return "" if span is None else f"{clock(span[0])}–{clock(span[1])}"
 
 
-def _error(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:+.1f} s"
+def _signed(value: float | None) -> str:
+    """Return a number with one decimal and its sign, a true minus."""
+    return "" if value is None else f"{value:+.1f}".replace("-", "\u2212")

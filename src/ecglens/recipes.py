@@ -54,20 +54,18 @@ class Recipe:
         )
 
     def fit_to(self, backbone: Backbone) -> Recipe:
-        """Return the recipe with layers that ``backbone`` has, and images of the size it takes.
+        """Return the recipe with layers that ``backbone`` has.
 
         A network of another make has other layer names; unless layers were named for it, the last
         layers at strides 8 and 16 stand in.
         """
-        rows, columns = backbone.image_size
-        image = replace(self.image, height=rows, width=columns)
-        fitted = replace(self, image=image, backbone=backbone.name)
         known = {layer.name for layer in backbone.layers}
         if backbone.name == self.backbone or set(self.layers) <= known:
-            return fitted
-        deepest = {rows // layer.height: layer.name for layer in backbone.layers}
+            return replace(self, backbone=backbone.name)
+        height = backbone.image_size[0]
+        deepest = {height // layer.height: layer.name for layer in backbone.layers}
         layers = tuple(deepest[s] for s in _FALLBACK_STRIDES if s in deepest)
-        return replace(fitted, layers=layers or (backbone.layers[-1].name,))
+        return replace(self, layers=layers or (backbone.layers[-1].name,), backbone=backbone.name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON-ready values."""

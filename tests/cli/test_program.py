@@ -23,7 +23,7 @@ from ecglens.errors import EcglensError
 from tests.cli.collection import FS, Program, files_in, write_record
 from tests.signals_of import beats
 
-VERBS = ("windows", "features", "evaluate", "layers", "train", "predict", "backbones")
+VERBS = ("demo", "windows", "features", "evaluate", "layers", "train", "predict", "backbones")
 HEAVY = ("torch", "openvino", "matplotlib", "sklearn", "scipy", "wfdb", "onnx", "skops", "pandas")
 # Ctrl-C must arrive also where a shell started the tests in the background, deaf to it.
 START = (
@@ -118,8 +118,10 @@ class TestExamples:
                 words += ["--out", str(tmp_path / next(example))]
             else:
                 words.append(others.get(word, word))
-        if verb in ("features", "evaluate", "layers", "train"):
+        if verb in ("demo", "features", "evaluate", "layers", "train"):
             words += ["--backbone", str(tiny)]
+        if verb == "demo":
+            words += ["--patients", "12", "--hours", "0.1"]
         if verb in ("evaluate", "layers", "train"):
             words += ["--pca", "8", "--folds", "4", "--bootstrap", "2"]
         if verb == "layers":

@@ -21,9 +21,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the report and all files.")] = Path(
         "ecglens-demo"
     ),
-    patients: Annotated[
-        int, typer.Option(min=10, max=1000, help="Virtual patients to learn from.")
-    ] = 40,
+    patients: Annotated[int, typer.Option(help="Virtual patients to learn from, 12 to 1000.")] = 40,
     hours: Annotated[float, typer.Option(help="Length of the Holter, 0.1 to 24 hours.")] = 1.0,
     backbone: Annotated[
         str, typer.Option(help="Network that comes with ecglens, timm network or .onnx file.")

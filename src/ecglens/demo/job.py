@@ -84,6 +84,7 @@ def _work(settings: DemoSettings, stage: Path, steps: Steps) -> DemoResult:
     windows = _make_windows(settings, label_map, steps)
     recipe, backbone = _open(settings)
     features = _extract(windows, recipe, backbone, steps)
+    recipe = _with_few_components(recipe, features)
     evaluation = _evaluate(windows, features, recipe, settings, steps)
     with steps("training"):
         model = _train(windows, features, recipe, backbone, evaluation)
@@ -121,7 +122,10 @@ def _open(settings: DemoSettings) -> tuple[Recipe, Backbone]:
         image_size=(recipe.image.height, recipe.image.width),
         random_state=settings.random_state,
     )
-    return recipe.fit_to(backbone), backbone
+    # An ONNX file may take images of one size alone.
+    rows, columns = backbone.image_size
+    image = replace(recipe.image, height=rows, width=columns)
+    return replace(recipe, image=image).fit_to(backbone), backbone
 
 
 def _extract(
@@ -130,6 +134,12 @@ def _extract(
     extractor = Extractor(backbone, recipe.outputs(), recipe.image, EngineSettings())
     with steps("features") as step:
         return concatenate_outputs(extractor.run(windows.X, windows.fs, progress=step))
+
+
+def _with_few_components(recipe: Recipe, features: npt.NDArray[np.float32]) -> Recipe:
+    """Return the recipe with no more components than a fold of few windows can give."""
+    n_windows, n_features = features.shape
+    return replace(recipe, pca=min(recipe.pca or n_features, n_features, n_windows // 4))
 
 
 def _evaluate(

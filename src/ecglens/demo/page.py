@@ -54,10 +54,11 @@ def make_page(result: DemoResult, folder: Path) -> Page:
 
 def verdict(result: DemoResult) -> str:
     """Return what was done and what was found, a sentence each."""
+    n_classes, n_patients = len(result.model.classes), result.settings.n_patients
     parts = [f"{name} {n} of {there}" for name, (n, there) in result.found.items() if there]
     return (
-        f"ecglens learnt four patterns from {result.settings.n_patients} virtual patients. In the "
-        f"Holter of one it had never seen it found {_found(result)} episodes "
+        f"ecglens learnt {n_classes} patterns from {n_patients} virtual patients. In the Holter of "
+        f"one it had never seen it found {_found(result)} episodes "
         f"({', '.join(parts) or 'there was none'}) and named {_per_cent(result.right_share)} of "
         "the time rightly."
     )

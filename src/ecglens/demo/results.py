@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecglens import __version__
+from ecglens.databases.synthetic.seeds import check_seed
 from ecglens.demo.words import NORMAL, REHEARSAL, RESEARCH_USE, WHY
 from ecglens.errors import UsageError
 from ecglens.evaluation import EpisodeMatch, Evaluation, agreement, match_episodes
@@ -24,10 +25,10 @@ class DemoSettings:
     """What the demo is asked for.
 
     Attributes:
-        n_patients: virtual patients to learn from, 10 to 1000, with four minutes of ECG each.
+        n_patients: virtual patients to learn from, 12 to 1000, with four minutes of ECG each.
         hours: length of the Holter in hours, 0.1 to 24.
         backbone: name of the network, or path of an ONNX file.
-        random_state: seed of everything.
+        random_state: seed of everything, a whole number from 0.
 
     Raises:
         UsageError: a value is out of its range.
@@ -39,10 +40,11 @@ class DemoSettings:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        if not 10 <= self.n_patients <= 1000:
-            raise UsageError(f"patients must be from 10 to 1000, got {self.n_patients}")
+        if not 12 <= self.n_patients <= 1000:
+            raise UsageError(f"patients must be from 12 to 1000, got {self.n_patients}")
         if not 0.1 <= self.hours <= 24:
             raise UsageError(f"hours must be from 0.1 to 24, got {self.hours:g}")
+        check_seed(self.random_state)
 
     @property
     def command(self) -> str:

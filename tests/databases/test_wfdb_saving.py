@@ -97,6 +97,13 @@ def test_stretches_without_a_rhythm_stay_without(tmp_path: Path) -> None:
     assert read_record(save_wfdb(record, tmp_path)).rhythms == rhythms
 
 
+def test_a_rhythm_within_a_sample_is_none(tmp_path: Path) -> None:
+    rhythms = (RhythmSpan(0, 2, "N"), RhythmSpan(2, 2.001, "ST"), RhythmSpan(2.001, 8, "AFIB"))
+    record = record_of(np.sin(np.arange(2000)), rhythms=rhythms)
+    read = read_record(save_wfdb(record, tmp_path))
+    assert read.rhythms == (RhythmSpan(0, 2, "N"), RhythmSpan(2, 8, "AFIB"))
+
+
 def test_the_rhythms_of_an_older_record_do_not_stay(tmp_path: Path) -> None:
     wave = np.sin(np.arange(2000))
     save_wfdb(record_of(wave, rhythms=(RhythmSpan(0, 8, "AFIB"),)), tmp_path)

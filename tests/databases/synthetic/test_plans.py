@@ -57,7 +57,7 @@ def test_three_patients_are_enough_for_every_pattern() -> None:
 
 @pytest.mark.parametrize("hours", [0.1, 0.3, 1.0, 24.0, 48.0])
 def test_long_records_are_mostly_sinus_rhythm(hours: float) -> None:
-    for seed in range(40):
+    for seed in range(200):
         plan = draw_holter(np.random.default_rng(seed), hours)
         assert sum(seconds for _, seconds in plan) == pytest.approx(3600 * hours)
         assert all(name == "N" and seconds >= 45 for name, seconds in plan[::2])
@@ -65,4 +65,4 @@ def test_long_records_are_mostly_sinus_rhythm(hours: float) -> None:
         assert sum(seconds for name, seconds in plan if name == "N") >= 1800 * hours
         if hours >= 1:
             assert {name for name, _ in plan} == {"N", "AFIB", "VFIB", "ST"}
-        assert len(plan) // 2 < 6 + 3 * hours
+        assert len(plan) // 2 < 8 + 3 * hours

@@ -37,7 +37,7 @@ class Beats:
     """Every beat of a record in order of time; all arrays have shape (n_beats,).
 
     Attributes:
-        time_s: its R peak (of a ventricular beat: the onset of its main wave plus 15 ms).
+        time_s: its R peak; the main wave of a ventricular beat peaks 15 ms later.
         kind: ``"sinus"``, ``"conducted"`` (AF), ``"atrial"`` or ``"ventricular"``.
         rr_s: R-R interval to which its T wave has adapted.
         size: amplitude relative to the patient's usual beat (breathing and chance).

@@ -79,7 +79,7 @@ class VentricularFibrillation:
     """Ventricular fibrillation of a person.
 
     Attributes:
-        hz: dominant frequency at the onset, 3.5 to 6.5.
+        hz: dominant frequency at the onset.
         coarse_mv: amplitude at the onset.
         fine_mv: amplitude that remains.
         decay_s: time in which it goes from coarse to fine.

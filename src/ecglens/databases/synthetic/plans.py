@@ -55,11 +55,11 @@ def draw_plan(rng: np.random.Generator, number: int, seconds: float) -> Plan:
         number: of the patient; it decides on one of the patterns, so that all occur.
         seconds: length of the record.
     """
-    sure = number % len(_OTHERS)
-    more = [name for name in np.delete(_OTHERS, sure).tolist() if rng.random() < 0.5]
+    sure = _OTHERS[number % len(_OTHERS)]
+    more = [name for name in rng.permutation(_OTHERS).tolist() if rng.random() < 0.5]
     # Half of the record is sinus rhythm; episodes of ischaemia last 30 s or more.
     most = max(1, int(seconds / 80))
-    chosen = rng.permutation([_OTHERS[sure], *more][:most]).tolist()
+    chosen = rng.permutation(list(dict.fromkeys([sure, *more]))[:most]).tolist()
     order = ["N", *itertools.chain.from_iterable((name, "N") for name in chosen)]
     share = rng.uniform(0.9, 1.1, size=len(order))
     share /= np.where(np.array(order) == "N", len(chosen) + 1, len(chosen))

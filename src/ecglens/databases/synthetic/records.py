@@ -40,7 +40,7 @@ def make_record(
 ) -> Record:
     """Record a virtual patient.
 
-    The rate changes neither beats nor rhythms: only muscle and mains noise depend on it.
+    The sampling rate changes neither beats nor rhythms, only muscle, mains and recorder noise.
 
     Args:
         patient: of :func:`make_patients`.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import spectrogram
 
 from ecglens.errors import UnreadableWindowError, UsageError, WindowError
-from ecglens.images import IMAGE_PRESETS, ImageSettings, filter_windows, make_images
+from ecglens.images import IMAGE_PRESETS, ImageSettings, draw_channels, filter_windows, make_images
 from tests.signals_of import beats, fibrillation
 
 PLAIN = ImageSettings()
@@ -130,7 +130,10 @@ def test_one_length_fills_three_channels_alike_and_three_lengths_do_not() -> Non
     x = beats(10, 125)[None]
     same = make_images(x, 125, PLAIN)[0]
     np.testing.assert_array_equal(same[0], same[2])
-    three = make_images(x, 125, replace(PLAIN, stft_s=(0.256, 0.512, 1.024)))[0]
+    np.testing.assert_array_equal(draw_channels(x, 125, PLAIN)[0], same[:1])
+    lengths = replace(PLAIN, stft_s=(0.256, 0.512, 1.024))
+    three = make_images(x, 125, lengths)[0]
+    np.testing.assert_array_equal(draw_channels(x, 125, lengths)[0], three)
     np.testing.assert_array_equal(three[1], same[0])
     # A short frame tells neighbouring instants apart better than a long one.
     contrast = three.mean(axis=1).std(axis=-1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import resample_poly
+from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecglens.errors import UsageError, WindowError
 from ecglens.signals import band_pass, fill_gaps, resample, unreadable_reasons
@@ -78,6 +78,14 @@ class TestBandPass:
         pulse = np.zeros(1001, np.float32)
         pulse[500] = 1.0
         assert int(np.argmax(band_pass(pulse, 250, 0.5, 40))) == 500
+
+    @pytest.mark.parametrize("shape", [(1250,), (3, 1250), (2, 3, 200), (2,)])
+    def test_it_is_scipy_s_filter_run_both_ways(self, shape: tuple[int, ...]) -> None:
+        x = np.random.default_rng(0).normal(size=shape).cumsum(axis=-1)
+        sections = butter(3, (0.2, 40), btype="bandpass", fs=125, output="sos")
+        theirs = sosfiltfilt(sections, x, padlen=min(shape[-1] - 1, 625))
+        ours = band_pass(x, 125, 0.2, 40, order=3)
+        np.testing.assert_array_equal(ours, theirs.astype(np.float32))
 
     def test_edges_that_do_not_fit_the_rate_are_refused(self) -> None:
         with pytest.raises(UsageError, match=r"0 < low < high < 25 Hz"):

@@ -151,14 +151,26 @@ def make_images(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatAr
         WindowError: a window is shorter than the longest STFT frame.
     """
     array = np.asarray(X, dtype=np.float32)
-    if array.ndim != 2:
-        raise WindowError(f"X has shape {array.shape}; it must be (n_windows, n_samples)")
-    _refuse_unreadable(array, fs)
-    images = np.empty((len(array), 3, settings.height, settings.width), dtype=np.float32)
-    for start in range(0, len(array), _FILTERED):
+    refuse_unreadable(array, fs)
+    channels = draw_channels(array, fs, settings)
+    return np.repeat(channels, 3 // channels.shape[1], axis=1)
+
+
+def draw_channels(X: FloatArray, fs: float, settings: ImageSettings) -> FloatArray:
+    """Turn readable windows into images, with channels that are equal given once.
+
+    Returns:
+        float32, shape (n_windows, 1 or 3, height, width): a channel for each STFT length.
+
+    Raises:
+        WindowError: a window is shorter than the longest STFT frame.
+    """
+    sizes = (len(X), len(settings.stft_s), settings.height, settings.width)
+    channels = np.empty(sizes, dtype=np.float32)
+    for start in range(0, len(X), _FILTERED):
         part = slice(start, start + _FILTERED)
-        _draw(filter_windows(array[part], fs, settings), settings, images[part])
-    return images
+        _draw(filter_windows(X[part], fs, settings), settings, channels[part])
+    return channels
 
 
 def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatArray:
@@ -187,7 +199,15 @@ def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> Floa
     return passed
 
 
-def _refuse_unreadable(X: FloatArray, fs: float) -> None:
+def refuse_unreadable(X: FloatArray, fs: float) -> None:
+    """Check that every window can become an image.
+
+    Raises:
+        UnreadableWindowError: a window is flat or missing.
+        WindowError: ``X`` is not (n_windows, n_samples).
+    """
+    if X.ndim != 2:
+        raise WindowError(f"X has shape {X.shape}; it must be (n_windows, n_samples)")
     reasons = unreadable_reasons(X, fs)
     bad = np.flatnonzero(reasons != "")
     if len(bad):
@@ -199,14 +219,12 @@ def _refuse_unreadable(X: FloatArray, fs: float) -> None:
         )
 
 
-def _draw(signal: FloatArray, settings: ImageSettings, images: FloatArray) -> None:
-    """Fill images (n_windows, 3, height, width) from filtered windows."""
+def _draw(signal: FloatArray, settings: ImageSettings, channels: FloatArray) -> None:
+    """Fill channels (n_windows, n_lengths, height, width) from filtered windows."""
     for start in range(0, len(signal), _DRAWN):
         part = slice(start, start + _DRAWN)
         for channel, length_s in enumerate(settings.stft_s):
-            _draw_level(signal[part], length_s, settings, images[part, channel])
-        if len(settings.stft_s) == 1:
-            images[part, 1:] = images[part, :1]
+            _draw_level(signal[part], length_s, settings, channels[part, channel])
 
 
 def _draw_level(

@@ -310,6 +310,26 @@ def test_probabilities_are_stacked_to_1_and_hatched_where_unreadable():
     assert bars(shares) == [(40, 50, "#ffffff", True)]
 
 
+def test_a_long_record_is_drawn_in_as_many_cells_as_can_be_seen():
+    n = 86_400
+    rng = np.random.default_rng(0)
+    first = rng.uniform(size=n)
+    unreadable = np.zeros(n, dtype=bool)
+    unreadable[40_000:50_000] = unreadable[60_000] = True
+    probabilities = np.stack([first, 1 - first], axis=1)
+    probabilities[unreadable] = np.nan
+    labels = np.where(unreadable, "unreadable", "N")
+    long = day(n, labels=labels, probabilities=probabilities, start_s=np.arange(n), length_s=10.0)
+    strip, shares = plot_windows(**{**long, "duration_s": n + 9.0}).axes
+    values = [patch.get_data().values for patch in shares.patches]
+    assert sum(len(v) for v in values[::2]) < 1000
+    np.testing.assert_allclose(np.mean(values[1]), first[:40_000].mean(), atol=0.01)
+    # A single unreadable window is averaged away here and stays in the strip.
+    assert [bar[3] for bar in bars(shares)] == [True]
+    np.testing.assert_allclose(bars(shares)[0][:2], (40_000 / 3600, 50_000 / 3600), rtol=0.01)
+    assert [bar[3] for bar in bars(strip)] == [False, True, False, True, False]
+
+
 def test_what_no_window_covers_stays_white():
     late = day(start_s=[0, 10, 20, 50, 60, 70.0], duration_s=80.0)
     strip, shares = plot_windows(**late).axes

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from ecglens.errors import OutputError, UsageError, WindowError
 from ecglens.prediction import Timeline, predict_record
+from ecglens.readers import open_record, read_record
 from ecglens.records import Record
+from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
 
 
@@ -132,6 +134,59 @@ def test_a_record_shorter_than_a_window_is_refused() -> None:
         predict_record(MODEL, replace(record_of("N"), signal=beats(5, 100)[None]))
 
 
+def _assert_same(one: Timeline, other: Timeline) -> None:
+    for name in ("start_s", "labels", "reasons", "probabilities"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.to_dict()["summary"] == other.to_dict()["summary"]
+
+
+class TestStreaming:
+    def _spoilt(self) -> Record:
+        record = _mixed(90.0)
+        record.signal[0, 4200:4210] = np.nan
+        record.signal[0, 5000:6500] = np.nan
+        record.signal[0, 7000:8000] = 0.3
+        return record
+
+    @pytest.mark.parametrize("hop_s", [None, 3.7, 1.0])
+    def test_the_timeline_does_not_depend_on_the_blocks(
+        self, hop_s: float | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = predict_record(MODEL, self._spoilt(), hop_s=hop_s)
+        assert {"N", "VF", "unreadable"} == set(whole.labels.tolist())
+        for size in (1, 2, 7):
+            monkeypatch.setattr("ecglens.windows.cutting.BLOCK", size)
+            _assert_same(predict_record(MODEL, self._spoilt(), hop_s=hop_s), whole)
+
+    def test_a_record_on_disk_gets_the_timeline_of_a_record_in_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_record(tmp_path, "r1", self._spoilt().signal[0])
+        monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 3)
+        monkeypatch.setattr("ecglens.windows.cutting._PIECE", 700)
+        model = replace(MODEL, fs=80.0)
+        _assert_same(
+            predict_record(model, open_record(path), hop_s=2.0),
+            predict_record(model, read_record(path), hop_s=2.0),
+        )
+
+    def test_a_model_sees_a_block_at_a_time_and_progress_is_told(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[int] = []
+        told: list[tuple[int, int]] = []
+
+        class Watched(SpikinessModel):
+            def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+                seen.append(len(np.asarray(X)))
+                return super().predict_proba(X, fs)
+
+        monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 4)
+        predict_record(Watched(), _mixed(), hop_s=5.0, progress=lambda *step: told.append(step))
+        assert seen == [4, 4, 3]
+        assert told == [(4, 11), (8, 11), (11, 11)]
+
+
 class TestFiles:
     def test_tables_and_json_agree(self, tmp_path: Path) -> None:
         record = _mixed()
@@ -148,6 +203,7 @@ class TestFiles:
         assert [row["label"] for row in windows] == timeline.labels.tolist()
         assert [row["label"] for row in said["windows"]] == timeline.labels.tolist()
         assert windows[0].keys() == said["windows"][0].keys()
+        assert said == timeline.to_dict()
         assert windows[-1]["p_N"] == ""
         assert said["windows"][-1]["p_N"] is None
         assert [float(row["start_s"]) for row in episodes] == [

@@ -35,6 +35,7 @@ def test_public_names_are_these_and_exist() -> None:
         "make_classifier",
         "make_images",
         "make_windows",
+        "open_record",
         "predict_record",
         "read_record",
         "save_model",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecglens.models import train_model as train_model
     from ecglens.prediction import predict_record as predict_record
     from ecglens.readers import find_records as find_records
+    from ecglens.readers import open_record as open_record
     from ecglens.readers import read_record as read_record
     from ecglens.recipes import find_recipe as find_recipe
     from ecglens.records import Record as Record
@@ -51,6 +52,7 @@ _HOME = {
     "make_classifier": "classifiers",
     "make_images": "images",
     "make_windows": "windows",
+    "open_record": "readers",
     "predict_record": "prediction",
     "read_record": "readers",
     "save_model": "models",

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,11 +56,20 @@ def write_json(path: Path, value: object) -> None:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write rows of one set of keys as CSV, whole or not at all; see :func:`write_atomically`."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_table(path, list(rows[0]), (row.values() for row in rows))
+
+
+def write_table(path: Path, names: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write named columns as CSV, row by row, whole or not at all; see :func:`write_atomically`."""
+
+    def write(file: BinaryIO) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+        text.detach()
+
+    write_atomically(path, write)
 
 
 def make_folder(path: Path) -> Path:

@@ -23,6 +23,7 @@ from ecglens.classifiers import calibrate
 from ecglens.errors import EcglensError, ModelFileError, WindowError
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.files import write_atomically
+from ecglens.lean_skops import import_skops
 from ecglens.recipes import Recipe
 from ecglens.windows import Windows
 
@@ -212,9 +213,7 @@ def save_model(model: RhythmModel, path: str | Path) -> None:
         ModelFileError: the head holds types that could not be loaded safely.
         OutputError: the file cannot be written.
     """
-    import skops.io
-
-    head = _canonical(skops.io.dumps(model.head))
+    head = _canonical(import_skops().dumps(model.head))
     _refuse_untrusted(head, f"the head of this model ({type(model.head).__name__})")
     backbone = cut_backbone(model.backbone, model.recipe.layers)
     members = {_BACKBONE: backbone.onnx, _HEAD: head}
@@ -319,11 +318,10 @@ def _check_manifest(manifest: Mapping[str, Any], members: Mapping[str, bytes], p
 
 
 def _load_head(data: bytes, classes: Sequence[str], path: Path) -> Any:
-    import skops.io
-
+    skops = import_skops()
     _refuse_untrusted(data, str(path))
     try:
-        head = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+        head = skops.loads(data, trusted=list(TRUSTED_TYPES))
         told_apart = [str(label) for label in getattr(head, "classes_", ())]
     except Exception as error:  # a damaged head surfaces as one of many classes
         raise ModelFileError(
@@ -342,13 +340,12 @@ def _load_head(data: bytes, classes: Sequence[str], path: Path) -> Any:
 
 
 def _refuse_untrusted(data: bytes, what: str) -> None:
-    import skops.io
-
+    skops = import_skops()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
                 raise ModelFileError(f"{what}: its head is compressed, not as ecglens writes it")
-        untrusted = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
+        untrusted = set(skops.get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
     except ModelFileError:
         raise
     except Exception as error:  # a damaged head surfaces as one of many classes

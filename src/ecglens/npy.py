@@ -6,6 +6,7 @@ import math
 import tokenize
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -45,6 +46,42 @@ def read_array(
             starts with the name of the file.
         OSError: the file cannot be opened or read, or an archive's own error about its member.
     """
+
+    def read() -> AnyArray:
+        with open_file() as file:
+            array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+
+    return _checked(open_file, size, read, kinds, wanted)
+
+
+def map_array(path: Path, *, kinds: str = "fiuSU", wanted: str = "numbers or text") -> AnyArray:
+    """Map the array of a file, read-only, so that only what is looked at is read.
+
+    Args:
+        path: the file.
+        kinds: see :func:`read_array`.
+        wanted: see :func:`read_array`.
+
+    Raises:
+        ValueError: see :func:`read_array`.
+        OSError: the file cannot be opened or read.
+    """
+
+    def mapped() -> AnyArray:
+        return np.lib.format.open_memmap(path, mode="r")
+
+    return _checked(lambda: path.open("rb"), path.stat().st_size, mapped, kinds, wanted)
+
+
+def _checked(
+    open_file: Callable[[], IO[bytes]],
+    size: int,
+    load: Callable[[], AnyArray],
+    kinds: str,
+    wanted: str,
+) -> AnyArray:
+    """Load an array whose header was found to be in order."""
     try:
         # NumPy warns about headers written by Python 2; they read well.
         with warnings.catch_warnings():
@@ -52,9 +89,7 @@ def read_array(
             with open_file() as file:
                 refusal = _refusal(file, size, kinds, wanted)
             if not refusal:
-                with open_file() as file:
-                    array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
-                    return array
+                return load()
     except _DAMAGED as error:
         raise ValueError(f"is not a whole NumPy file: {error}; save it again") from error
     raise ValueError(refusal)

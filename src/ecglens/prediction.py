@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.databases import subject_of
 from ecglens.errors import UsageError
-from ecglens.files import write_json, write_rows
-from ecglens.records import Record
+from ecglens.files import write_atomically, write_table
+from ecglens.records import Recording
 from ecglens.signals import unreadable_reasons
-from ecglens.windows import LeadChoice, WindowRule, Windows, cut_record
+from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
 
 FloatArray = npt.NDArray[np.float32]
 StrArray = npt.NDArray[np.str_]
@@ -170,29 +172,35 @@ class Timeline:
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary, episodes and windows, JSON-ready."""
-        return {
-            "summary": self.summary(),
-            "episodes": [asdict(episode) for episode in self.episodes],
-            "windows": list(self._rows()),
-        }
+        return {**self._head(), "windows": list(self._rows())}
+
+    def _head(self) -> dict[str, Any]:
+        episodes = [asdict(episode) for episode in self.episodes]
+        return {"summary": self.summary(), "episodes": episodes}
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        for i, start in enumerate(self.start_s.tolist()):
-            row = self.probabilities[i]
-            yield {
-                "start_s": start,
-                "end_s": start + self.length_s,
-                "label": str(self.labels[i]),
-                "reason": str(self.reasons[i]),
-                **{
-                    f"p_{label}": None if np.isnan(p) else round(float(p), 6)
-                    for label, p in zip(self.classes, row, strict=True)
-                },
-            }
+        columns = self._columns()
+        for row in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, row, strict=True))
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """Return what the tables say of each window, by column; None where unreadable."""
+        shares = np.round(self.probabilities, 6).astype(object)
+        shares[np.isnan(self.probabilities)] = None
+        return {
+            "start_s": self.start_s.tolist(),
+            "end_s": (self.start_s + self.length_s).tolist(),
+            "label": self.labels.tolist(),
+            "reason": self.reasons.tolist(),
+            **{f"p_{label}": shares[:, i].tolist() for i, label in enumerate(self.classes)},
+        }
 
     def save_windows_csv(self, path: str | Path) -> None:
         """Write one line per window."""
-        _save_csv(Path(path), list(self._rows()))
+        columns = self._columns()
+        for name in ("start_s", "end_s"):
+            columns[name] = np.round(columns[name], 6).tolist()
+        write_table(Path(path), list(columns), zip(*columns.values(), strict=True))
 
     def save_episodes_csv(self, path: str | Path) -> None:
         """Write one line per episode."""
@@ -200,39 +208,50 @@ class Timeline:
             {"record": self.record_id, **asdict(e), "duration_s": e.duration_s}
             for e in self.episodes
         ]
-        _save_csv(Path(path), rows)
+        rounded = (
+            [round(v, 6) if isinstance(v, float) else v for v in row.values()] for row in rows
+        )
+        write_table(Path(path), list(rows[0]), rounded)
 
     def save_json(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` as JSON."""
-        write_json(Path(path), self.to_dict())
+        """Write :meth:`to_dict` as JSON, a line per window."""
 
+        def write(file: BinaryIO) -> None:
+            head = json.dumps(self._head(), indent=1, allow_nan=False).removesuffix("\n}")
+            file.write(f'{head},\n "windows": ['.encode())
+            file.writelines(
+                f"{',' if i else ''}\n  {json.dumps(row, allow_nan=False)}".encode()
+                for i, row in enumerate(self._rows())
+            )
+            file.write(b"\n ]\n}\n")
 
-def _save_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    write_rows(
-        path,
-        [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows],
-    )
+        write_atomically(Path(path), write)
 
 
 def predict_record(
     model: WindowClassifier,
-    record: Record,
+    record: Recording,
     *,
     leads: LeadChoice = "first",
     hop_s: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Timeline:
     """Judge a record window by window.
 
+    A record on disk (:func:`ecglens.open_record`) is read as the windows are judged, so memory
+    does not grow with its length. It gets the same timeline as the record in memory, bit by bit.
+
     Args:
         model: for example :func:`ecglens.load_model` of a file.
-        record: the recording; annotations are not looked at.
+        record: the recording, in memory or on disk; annotations are not looked at.
         leads: ``"first"``, or names in order of preference.
         hop_s: from one window to the next in seconds, up to the window's length; None means the
             window's length (no overlap).
+        progress: called with windows done and windows in all.
 
     Raises:
         WindowError: the record is shorter than one window.
-        RecordError: it lacks the leads asked for.
+        RecordError: it lacks the leads asked for, or its file cannot be decoded.
         UsageError: ``hop_s`` is out of range, or ``leads`` is ``"all"``.
     """
     if leads == "all":
@@ -243,7 +262,21 @@ def predict_record(
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    windows = cut_record(record, rule)
+    parts: list[Timeline] = []
+    done, total = 0, count_windows(record, rule)
+    for windows in window_blocks(record, rule):
+        parts.append(_judge(model, windows, rule, record))
+        done += len(windows)
+        if progress is not None:
+            progress(done, total)
+    timeline = _joined(parts)
+    return replace(timeline, notes=_notes(model, record, timeline))
+
+
+def _judge(
+    model: WindowClassifier, windows: Windows, rule: WindowRule, record: Recording
+) -> Timeline:
+    """Return what the model says of some windows of a record, without notes."""
     reasons = unreadable_reasons(windows.X, windows.fs)
     readable = reasons == ""
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
@@ -260,18 +293,25 @@ def predict_record(
         labels=_decide(probabilities, readable, model),
         reasons=reasons,
         probabilities=probabilities,
-        notes=_notes(model, record, windows),
     )
 
 
-def _notes(model: WindowClassifier, record: Record, windows: Windows) -> tuple[str, ...]:
+def _joined(parts: Sequence[Timeline]) -> Timeline:
+    """Return one timeline of several that follow each other."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("start_s", "labels", "reasons", "probabilities")
+    }
+    return replace(parts[0], **arrays)
+
+
+def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tuple[str, ...]:
     notes = list(record.notes)
-    if str(windows.subjects[0]) in model.training_subjects:
-        notes.append(
-            f"subject {windows.subjects[0]} was in training: this says nothing of new people"
-        )
-    rest_s = record.duration_s - float(windows.start_s[-1]) - windows.length_s
-    if rest_s > 0.5 / windows.fs:
+    subject = subject_of(record)
+    if subject in model.training_subjects:
+        notes.append(f"subject {subject} was in training: this says nothing of new people")
+    rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
+    if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     return tuple(notes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -56,68 +57,59 @@ class Gap:
     lead: str
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
-    """One recording of one person.
+class Recording(ABC):
+    """One recording of one person: in memory (:class:`Record`) or read from disk in stretches.
 
     Attributes:
-        signal: float32, shape (n_leads, n_samples), in mV; missing samples are NaN.
         fs: sampling rate in Hz.
-        leads: one :class:`Lead` per row of ``signal``.
+        leads: one :class:`Lead` per row of the signal.
         record_id: name of the recording, without folder or suffix.
         subject_id: the person; several records may share it. Defaults to database and record.
         database: name of the collection the record belongs to (its folder's name), or ``""``.
         rhythms: annotated rhythm spans, put in order of their starts; empty when there is no
             annotation.
         notes: what a reader had to assume or repair, in words for the user.
-
-    Raises:
-        RecordError: the parts do not fit together (shape, leads), or the rate is not one that an
-            ECG can have.
     """
 
-    signal: FloatArray
     fs: float
     leads: tuple[Lead, ...]
     record_id: str
-    subject_id: str = ""
-    database: str = ""
-    rhythms: tuple[RhythmSpan, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    subject_id: str
+    database: str
+    rhythms: tuple[RhythmSpan, ...]
+    notes: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        signal = np.asarray(self.signal, dtype=np.float32)
-        object.__setattr__(self, "signal", signal)
-        if not self.subject_id:
-            parts = [part for part in (self.database, self.record_id) if part]
-            object.__setattr__(self, "subject_id", "-".join(parts))
-        where = f"record {self.record_id!r}"
-        if signal.ndim != 2 or signal.shape[0] == 0 or signal.shape[1] == 0:
-            raise RecordError(
-                f"{where}: signal has shape {signal.shape}; "
-                "it must be (n_leads, n_samples), neither of them 0"
+    @property
+    @abstractmethod
+    def n_samples(self) -> int:
+        """Number of samples of each lead."""
+
+    @abstractmethod
+    def _read(self, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+        """Return samples [start, stop) of some rows."""
+
+    def read(self, start: int, stop: int, leads: Sequence[str | int] | None = None) -> FloatArray:
+        """Return the samples [start, stop) of all leads, or of some by name or position.
+
+        Returns:
+            float32, shape (n_leads, stop - start), in mV; missing samples are NaN.
+
+        Raises:
+            UsageError: the stretch does not lie within the record.
+            RecordError: the record has no such lead, or its file cannot be decoded.
+        """
+        if not 0 <= start <= stop <= self.n_samples:
+            raise UsageError(
+                f"record {self.record_id!r}: samples {start} to {stop} were asked for; "
+                f"a stretch must lie within 0 to {self.n_samples}"
             )
-        if len(self.leads) != signal.shape[0]:
-            raise RecordError(
-                f"{where}: {len(self.leads)} lead names for {signal.shape[0]} rows of signal; "
-                "give one lead per row"
-            )
-        try:
-            check_fs(self.fs, where)
-        except UsageError as error:
-            raise RecordError(str(error)) from error
-        in_order = tuple(sorted(self.rhythms, key=lambda span: span.start_s))
-        object.__setattr__(self, "rhythms", in_order)
+        rows = range(self.n_leads) if leads is None else [self.lead_index(lead) for lead in leads]
+        return self._read(start, stop, rows)
 
     @property
     def n_leads(self) -> int:
         """Number of leads."""
-        return int(self.signal.shape[0])
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples of each lead."""
-        return int(self.signal.shape[1])
+        return len(self.leads)
 
     @property
     def duration_s(self) -> float:
@@ -128,15 +120,6 @@ class Record:
     def lead_names(self) -> tuple[str, ...]:
         """Names of the leads, in the order of the rows."""
         return tuple(lead.name for lead in self.leads)
-
-    @property
-    def gaps(self) -> tuple[Gap, ...]:
-        """Missing stretches of every lead, by lead and then time."""
-        found: list[Gap] = []
-        for name, row in zip(self.lead_names, self.signal, strict=True):
-            for start, end in runs_of(np.isnan(row)):
-                found.append(Gap(start / self.fs, end / self.fs, name))
-        return tuple(found)
 
     def lead_index(self, lead: str | int) -> int:
         """Return the row of a lead given by name (case does not matter) or by position.
@@ -158,6 +141,74 @@ class Record:
             f"record {self.record_id!r} has no lead {lead!r}; "
             f"it has {', '.join(self.lead_names)}{suggest(lead, self.lead_names)}"
         )
+
+    def _complete(self) -> None:
+        """Fill in the subject, put the rhythms in order and check the rate."""
+        if not self.subject_id:
+            parts = [part for part in (self.database, self.record_id) if part]
+            object.__setattr__(self, "subject_id", "-".join(parts))
+        in_order = tuple(sorted(self.rhythms, key=lambda span: span.start_s))
+        object.__setattr__(self, "rhythms", in_order)
+        try:
+            check_fs(self.fs, f"record {self.record_id!r}")
+        except UsageError as error:
+            raise RecordError(str(error)) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Record(Recording):
+    """A recording in memory.
+
+    Attributes:
+        signal: float32, shape (n_leads, n_samples), in mV; missing samples are NaN.
+        fs: and the others: see :class:`Recording`.
+
+    Raises:
+        RecordError: the parts do not fit together (shape, leads), or the rate is not one that an
+            ECG can have.
+    """
+
+    signal: FloatArray
+    fs: float
+    leads: tuple[Lead, ...]
+    record_id: str
+    subject_id: str = ""
+    database: str = ""
+    rhythms: tuple[RhythmSpan, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        signal = np.asarray(self.signal, dtype=np.float32)
+        object.__setattr__(self, "signal", signal)
+        where = f"record {self.record_id!r}"
+        if signal.ndim != 2 or signal.shape[0] == 0 or signal.shape[1] == 0:
+            raise RecordError(
+                f"{where}: signal has shape {signal.shape}; "
+                "it must be (n_leads, n_samples), neither of them 0"
+            )
+        if len(self.leads) != signal.shape[0]:
+            raise RecordError(
+                f"{where}: {len(self.leads)} lead names for {signal.shape[0]} rows of signal; "
+                "give one lead per row"
+            )
+        self._complete()
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of each lead."""
+        return int(self.signal.shape[1])
+
+    def _read(self, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+        return self.signal[list(rows), start:stop]
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Missing stretches of every lead, by lead and then time."""
+        found: list[Gap] = []
+        for name, row in zip(self.lead_names, self.signal, strict=True):
+            for start, end in runs_of(np.isnan(row)):
+                found.append(Gap(start / self.fs, end / self.fs, name))
+        return tuple(found)
 
 
 def check_fs(fs: float, where: str = "fs") -> float:

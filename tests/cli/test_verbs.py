@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ecglens.backbones import BackboneInfo, engine
 from ecglens.cli import console
+from ecglens.prediction import Timeline, predict_record
+from ecglens.records import Recording
 from ecglens.windows import load_windows
 from tests.cli.collection import FS, Program, files_in, write_collection, write_record
 from tests.signals_of import beats, fibrillation
@@ -327,6 +332,49 @@ class TestPredict:
         twice = (collection / "s00", collection / "s00.dat", collection / ".." / "made" / "s00.hea")
         said = ecglens("predict", *twice, "--model", model, "--json").json
         assert len(said["records"]) == 1
+
+    def test_ctrl_c_leaves_the_files_of_finished_records_whole(
+        self,
+        ecglens: Program,
+        model: Path,
+        collection: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def predict(model: Any, record: Recording, **options: Any) -> Timeline:
+            if record.record_id == "s01":
+                raise KeyboardInterrupt
+            return predict_record(model, record, **options)
+
+        monkeypatch.setattr("ecglens.prediction.predict_record", predict)
+        both = (collection / "s00", collection / "s01")
+        done = ecglens("predict", *both, "--model", model, "--out", tmp_path)
+        assert done.code == 130
+        assert done.error.startswith("interrupted; finished files are whole")
+        assert files_in(tmp_path) == [
+            "s00.episodes.csv", "s00.json", "s00.png", "s00.windows.csv",
+        ]  # fmt: skip
+        assert len(json.loads((tmp_path / "s00.json").read_text())["windows"]) == 6
+
+    def test_a_bar_of_windows_for_every_record(
+        self,
+        ecglens: Program,
+        model: Path,
+        collection: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen: list[tuple[str, int, int]] = []
+
+        @contextmanager
+        def watched(title: str) -> Iterator[Callable[[int, int], None]]:
+            yield lambda done, total: seen.append((title, done, total))
+
+        monkeypatch.setattr("ecglens.cli.predict.progress", watched)
+        monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 4)
+        ecglens("predict", collection / "s00", collection / "s01", "--model", model)
+        assert seen == [
+            (f"s0{i} ({i + 1} of 2), windows", done, 6) for i in (0, 1) for done in (4, 6)
+        ]
 
 
 class TestBackbones:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,21 +49,20 @@ def run(
     names = _names(paths)
     said: list[dict[str, Any]] = []
     failed: list[RecordError | WindowError] = []
-    with progress("records") as step:
-        for done, path in enumerate(paths):
-            step(done, len(paths))
-            try:
-                timeline = _predict(fitted, path, lead_choice(leads), hop_s, fs)
-                if folder is not None:
-                    _save(timeline, folder, names[path])
-            except (RecordError, WindowError) as error:
-                failed.append(error)
-                note(f"{path}: {error}")
-                continue
-            if running.json:
-                said.append(timeline.to_dict())
-            else:
-                _say(timeline)
+    for number, path in enumerate(paths, 1):
+        try:
+            with progress(f"{path.stem} ({number} of {len(paths)}), windows") as step:
+                timeline = _predict(fitted, path, lead_choice(leads), hop_s, fs, step)
+            if folder is not None:
+                _save(timeline, folder, names[path])
+        except (RecordError, WindowError) as error:
+            failed.append(error)
+            note(f"{path}: {error}")
+            continue
+        if running.json:
+            said.append(timeline.to_dict())
+        else:
+            _say(timeline)
     if running.json:
         say_json({"records": said, "failed": [str(error) for error in failed]})
     if failed:
@@ -72,12 +71,18 @@ def run(
 
 
 def _predict(
-    model: RhythmModel, path: Path, leads: str | list[str], hop_s: float | None, fs: float | None
+    model: RhythmModel,
+    path: Path,
+    leads: str | list[str],
+    hop_s: float | None,
+    fs: float | None,
+    step: Callable[[int, int], None],
 ) -> Timeline:
     from ecglens.prediction import predict_record
-    from ecglens.readers import read_record
+    from ecglens.readers import open_record
 
-    return predict_record(model, read_record(path, fs=fs), leads=leads, hop_s=hop_s)
+    record = open_record(path, fs=fs)
+    return predict_record(model, record, leads=leads, hop_s=hop_s, progress=step)
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:

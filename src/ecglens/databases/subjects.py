@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
-from ecglens.records import Record
+from ecglens.records import Recording
 
 # PhysioNet's short names, by the names of the archives it hands out.
 _SHORT_NAMES = MappingProxyType({"mit-bih-arrhythmia-database": "mitdb"})
@@ -13,7 +13,7 @@ _SHORT_NAMES = MappingProxyType({"mit-bih-arrhythmia-database": "mitdb"})
 _SAME_PERSON = MappingProxyType({("mitdb", "202"): "201"})
 
 
-def subject_of(record: Record) -> str:
+def subject_of(record: Recording) -> str:
     """Return the person of a record, with what is known of its database taken into account.
 
     Args:

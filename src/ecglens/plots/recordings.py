@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, StepPatch
 from matplotlib.ticker import MaxNLocator
 
 from ecglens.errors import UsageError
@@ -30,6 +30,8 @@ Span = tuple[float, float, str]
 _HATCH = "////"
 # Above these lengths in seconds the axis is in hours, in minutes; below, in seconds.
 _HOURS_FROM_S, _MINUTES_FROM_S = 3 * 3600.0, 300.0
+# Columns of pixels that a figure of full width has for its axes, nearly.
+_MAX_CELLS = 1000
 
 
 def plot_timeline(timeline: Timeline) -> Figure:
@@ -61,7 +63,8 @@ def plot_windows(
 
     Classes have colours, inconclusive windows are grey, unreadable ones hatched; what no window
     covers stays white. Where windows overlap, each one is drawn as the stretch around its centre
-    that is nearest to it.
+    that is nearest to it. Of more than 1,000 windows the probabilities are averaged over as many
+    neighbours as share a column of pixels; the strips show every window.
 
     Args:
         start_s: start of each window in seconds, shape (n,), rising.
@@ -196,6 +199,7 @@ def _draw_shares(
     colours: Mapping[str, str],
 ) -> None:
     """Stack the class probabilities over time, window by window; hatch unreadable stretches."""
+    cells, shares = _thinned(cells, shares)
     known = np.asarray(np.isfinite(shares).all(axis=1))
     breaks = np.concatenate([[False], _apart(cells)])
     tops = np.cumsum(np.nan_to_num(shares), axis=1)
@@ -203,7 +207,9 @@ def _draw_shares(
         edges = np.append(cells[first:last, 0], cells[last - 1, 1])
         # From the whole down to the first class, each over the last: no seams between them.
         for i in reversed(range(len(classes))):
-            axes.stairs(tops[first:last, i], edges, fill=True, color=colours[classes[i]])
+            values = tops[first:last, i]
+            # `axes.stairs` would look for limits, which are known, in every patch.
+            axes.add_artist(StepPatch(values, edges, fill=True, color=colours[classes[i]]))
     gaps = [
         (cells[first, 0], cells[last - 1, 1])
         for first, last in _stretches(np.logical_not(known), breaks)
@@ -220,6 +226,23 @@ def _draw_shares(
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("probability")
     tidy(axes)
+
+
+def _thinned(cells: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Join neighbouring windows where there are more than a figure has columns.
+
+    A joined cell has the mean probabilities of its readable windows, NaN where it has none.
+    """
+    n_joined = -(-len(cells) // _MAX_CELLS)
+    if n_joined == 1:
+        return cells, shares
+    firsts = np.arange(0, len(cells), n_joined)
+    lasts = np.append(firsts[1:], len(cells)) - 1
+    known = np.isfinite(shares).all(axis=1, keepdims=True)
+    count = np.add.reduceat(known, firsts, dtype=np.float64)
+    total = np.add.reduceat(np.where(known, shares, 0.0), firsts)
+    means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return np.stack([cells[firsts, 0], cells[lasts, 1]], axis=1), means
 
 
 def _stretches(mask: npt.NDArray[np.bool_], breaks: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

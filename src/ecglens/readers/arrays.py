@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError, suggest
-from ecglens.npy import AnyArray, read_array
+from ecglens.npy import AnyArray, map_array, read_array
 from ecglens.readers.assembly import (
     MAX_LEADS,
     MAX_VALUES,
@@ -21,13 +21,14 @@ from ecglens.readers.assembly import (
     agree_on_fs,
     choose_leads,
     file_fs,
-    make_record,
+    make_source,
 )
-from ecglens.records import Record
+from ecglens.readers.source import ArraySamples, RecordSource
 
 MAX_ARRAY_BYTES = 8 * MAX_VALUES
 # Deflate packs at most 1,032 to 1; a real signal never comes close.
 MAX_PACKING = 1000
+_WANTED = "floats in mV"
 MEMBERS = ("signal", "fs", "leads", "units", "subject", "gain")
 # A first axis so many times longer than the second is time, not leads.
 TALL = 8
@@ -44,8 +45,8 @@ _OWN_FILES = {
 }
 
 
-def read_npy(path: Path, fs: float | None) -> Record:
-    """Read an NPY file: floats in mV, shape (n_samples,) or (n_leads, n_samples).
+def open_npy(path: Path, fs: float | None) -> RecordSource:
+    """Open an NPY file: floats in mV, shape (n_samples,) or (n_leads, n_samples).
 
     A first axis much longer than the second is taken as time, with a note. Whole numbers are
     refused, because counts of a digitiser cannot be told from mV: save an NPZ with ``gain``.
@@ -57,15 +58,11 @@ def read_npy(path: Path, fs: float | None) -> Record:
     Raises:
         RecordError: the file is damaged, or its array is not a signal.
     """
-    try:
-        values = _array(path, lambda: path.open("rb"), path.stat().st_size)
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
-    return _record(path, {"signal": values}, fs)
+    return _source(path, {"signal": _mapped(path)}, fs, lend=lambda: _mapped(path))
 
 
-def read_npz(path: Path, fs: float | None) -> Record:
-    """Read an NPZ file.
+def open_npz(path: Path, fs: float | None) -> RecordSource:
+    """Open an NPZ file; its arrays are read into memory.
 
     It holds ``signal`` (or one array of any name), shape (n_samples,) or (n_leads, n_samples), and
     may hold ``fs`` (Hz), ``leads`` (names), ``units`` (one, or one per lead; mV by default),
@@ -92,7 +89,7 @@ def read_npz(path: Path, fs: float | None) -> Record:
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: encrypted members; NotImplementedError, of unknown packing, is one too.
         raise RecordError(f"{path} is not a whole NPZ file: {error}; save it again") from error
-    return _record(path, arrays, fs)
+    return _source(path, arrays, fs)
 
 
 def own_file(path: Path) -> str:
@@ -119,21 +116,37 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyA
             f"{info.file_size}; that is no recording"
         )
     data = archive.read(info)
-    return _array(path, lambda: io.BytesIO(data), info.file_size)
+    with _named_errors(path):
+        return read_array(lambda: io.BytesIO(data), info.file_size, wanted=_WANTED)
 
 
-def _array(path: Path, open_file: Callable[[], IO[bytes]], size: int) -> AnyArray:
+def _mapped(path: Path) -> AnyArray:
+    with _named_errors(path):
+        return map_array(path, wanted=_WANTED)
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
     try:
-        return read_array(open_file, size, wanted="floats in mV")
+        yield
     except ValueError as error:
         raise RecordError(f"{path} {error}") from error
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _record(path: Path, arrays: Mapping[str, AnyArray], given_fs: float | None) -> Record:
+def _source(
+    path: Path,
+    arrays: Mapping[str, AnyArray],
+    given_fs: float | None,
+    lend: Callable[[], AnyArray] | None = None,
+) -> RecordSource:
+    """Describe the arrays of a file; ``lend`` gives the signal anew where it is not in memory."""
     signal = _signal(path, arrays)
     names = _words(path, arrays, "leads")
-    values, notes = _oriented(path, signal, len(names))
-    leads = _leads(path, len(values), names, _words(path, arrays, "units"))
+    turn, notes = _orientation(path, signal, len(names))
+    n_leads = turn(signal).shape[0]
+    leads = _leads(path, n_leads, names, _words(path, arrays, "units"))
     whole = signal.dtype.kind in "iu"
     if whole and not {"gain", "units"} & arrays.keys():
         raise RecordError(
@@ -143,17 +156,23 @@ def _record(path: Path, arrays: Mapping[str, AnyArray], given_fs: float | None) 
     stated = _rate(path, arrays)
     rate = agree_on_fs(stated, given_fs, str(path))
     chosen, said = choose_leads(leads, str(path))
-    scaled = _scaled(path, values, arrays)[chosen]
+    gain = _gain(path, n_leads, arrays)
     subject = _words(path, arrays, "subject")
     if len(subject) > 1:
         raise RecordError(f"{path}: subject has {len(subject)} values; a record has one subject")
-    kept = [leads[i] for i in chosen]
-    return make_record(
-        path, scaled, kept, rate, notes=[*notes, *said], subject_id=subject[0] if subject else ""
+    give = lend or (lambda: signal)
+    samples = ArraySamples(lambda: turn(give()), chosen, None if gain is None else gain[chosen])
+    return make_source(
+        path,
+        samples,
+        [leads[i] for i in chosen],
+        rate,
+        notes=[*notes, *said],
+        subject_id=subject[0] if subject else "",
     )
 
 
-def _signal(path: Path, arrays: Mapping[str, AnyArray]) -> npt.NDArray[np.floating]:
+def _signal(path: Path, arrays: Mapping[str, AnyArray]) -> AnyArray:
     others = [name for name in arrays if name not in MEMBERS]
     name = "signal" if "signal" in arrays else others[0] if len(others) == 1 else None
     if name is None:
@@ -166,27 +185,29 @@ def _signal(path: Path, arrays: Mapping[str, AnyArray]) -> npt.NDArray[np.floati
             f"{path} holds {array.dtype} values of shape {array.shape}; a signal is floats of "
             "shape (n_samples,) or (n_leads, n_samples)"
         )
-    return array  # type: ignore[return-value]
+    return array
 
 
-def _oriented(
-    path: Path, signal: npt.NDArray[np.floating], n_names: int
-) -> tuple[npt.NDArray[np.floating], list[str]]:
-    """Return the signal as (n_leads, n_samples)."""
+def _orientation(
+    path: Path, signal: AnyArray, n_names: int
+) -> tuple[Callable[[AnyArray], AnyArray], list[str]]:
+    """Return what turns the signal to (n_leads, n_samples), and notes."""
     if signal.ndim == 1:
-        return signal[np.newaxis], []
+        return lambda array: array[np.newaxis], []
     rows, columns = signal.shape
     named = n_names == columns and n_names != rows
-    notes = []
-    if named or (n_names != rows and rows >= TALL * columns):
-        signal = signal.T
-        notes = [f"shape ({rows}, {columns}) is taken as (n_samples, n_leads)"]
-    if len(signal) > MAX_LEADS:
+    turned = named or (n_names != rows and rows >= TALL * columns)
+    n_leads = columns if turned else rows
+    if n_leads > MAX_LEADS:
         raise RecordError(
-            f"{path} has shape ({rows}, {columns}), which makes {len(signal)} leads; the shape "
+            f"{path} has shape ({rows}, {columns}), which makes {n_leads} leads; the shape "
             f"must be (n_leads, n_samples) with at most {MAX_LEADS} leads"
         )
-    return signal, notes
+    if turned:
+        return lambda array: array.T, [
+            f"shape ({rows}, {columns}) is taken as (n_samples, n_leads)"
+        ]
+    return lambda array: array, []
 
 
 def _words(path: Path, arrays: Mapping[str, AnyArray], name: str) -> list[str]:
@@ -222,18 +243,19 @@ def _rate(path: Path, arrays: Mapping[str, AnyArray]) -> float | None:
     return file_fs(float(fs.reshape(-1)[0]), str(path))
 
 
-def _scaled(
-    path: Path, values: npt.NDArray[np.floating], arrays: Mapping[str, AnyArray]
-) -> npt.NDArray[np.floating]:
+def _gain(
+    path: Path, n_leads: int, arrays: Mapping[str, AnyArray]
+) -> npt.NDArray[np.float64] | None:
+    """Return counts per unit of each lead, None where none are given."""
     if "gain" not in arrays:
-        return values.astype(np.result_type(values, np.float32), copy=False)
+        return None
     gain = arrays["gain"]
-    if gain.dtype.kind not in "fiu" or gain.size not in (1, len(values)):
+    if gain.dtype.kind not in "fiu" or gain.size not in (1, n_leads):
         raise RecordError(
-            f"{path}: gain holds {gain.size} {gain.dtype} values for {len(values)} leads; give "
+            f"{path}: gain holds {gain.size} {gain.dtype} values for {n_leads} leads; give "
             "one number, or one per lead, in counts per mV"
         )
-    per_lead = gain.astype(np.float64).reshape(-1, 1)
+    per_lead = np.broadcast_to(gain.astype(np.float64).reshape(-1), n_leads)
     if not (np.isfinite(per_lead).all() and per_lead.all()):
         raise RecordError(f"{path}: gain must not be 0 or non-finite; correct it")
-    return values / per_lead
+    return per_lead

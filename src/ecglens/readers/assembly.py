@@ -1,4 +1,4 @@
-"""What all readers share: units, the choice of leads, the sampling rate and the Record."""
+"""What all readers share: units, the choice of leads, the sampling rate and the source."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.records import MAX_FS_HZ, MIN_FS_HZ, FloatArray, Lead, Record, RhythmSpan
+from ecglens.readers.source import RecordSource, Samples
+from ecglens.records import MAX_FS_HZ, MIN_FS_HZ, FloatArray, Lead, RhythmSpan
 
 MAX_LEADS = 256
 # Two gigabytes of float32: a day of twelve leads at 500 Hz. It bounds what a small file may claim.
 MAX_VALUES = 2**29
 # No surface ECG comes near; a file without units that holds more is probably in uV or counts.
 PLAUSIBLE_MV = 50.0
+_VALUES_AT_A_TIME = 2**20
 
 _MV_PER_UNIT = {"v": 1e3, "volt": 1e3, "volts": 1e3, "mv": 1.0, "millivolt": 1.0, "uv": 1e-3}
 _MV_PER_UNIT |= {"millivolts": 1.0, "microvolt": 1e-3, "microvolts": 1e-3, "nv": 1e-6}
@@ -109,43 +110,46 @@ def agree_on_fs(stated: float | None, given: float | None, where: str) -> float:
     return stated
 
 
-def make_record(
+def make_source(
     path: Path,
-    values: npt.NDArray[np.floating],
+    samples: Samples,
     leads: Sequence[LeadName],
     fs: float,
     *,
     notes: Sequence[str] = (),
     subject_id: str = "",
     rhythms: Sequence[RhythmSpan] = (),
-) -> Record:
-    """Build a Record from values in the file's units.
+    look: bool = True,
+) -> RecordSource:
+    """Describe a recording whose samples are in the file's units.
 
     Args:
         path: the file; its stem names the record and its folder the database (the folder above
             where its folder is named by a version, as in ``mitdb/1.0.0``).
-        values: shape (n_leads, n_samples), one row per entry of ``leads``.
+        samples: one row per entry of ``leads``.
         leads: names and units; all are kept.
         fs: in Hz.
         notes: what was assumed so far.
         subject_id: the person, where the file names one.
         rhythms: annotated spans.
+        look: whether to pass once over all samples and note infinities and doubtful units; only
+            for a file that can have neither may this be left out.
 
     Raises:
         RecordError: there is no sample.
     """
-    if values.shape[1] == 0:
+    if samples.n_samples == 0:
         raise RecordError(f"{path} holds no samples; a record needs at least one")
-    signal, named = _in_mv(values, leads)
-    return Record(
-        signal=signal,
+    in_mv = _MillivoltSamples(samples, leads)
+    return RecordSource(
+        samples=in_mv,
         fs=fs,
-        leads=tuple(named),
+        leads=tuple(_named(lead, row) for row, lead in enumerate(leads)),
         record_id=path.stem,
         subject_id=subject_id,
         database=_database(path),
         rhythms=tuple(rhythms),
-        notes=(*notes, *_repairs(signal, leads)),
+        notes=(*notes, *(_doubts(in_mv, leads) if look else ())),
     )
 
 
@@ -159,33 +163,52 @@ def _may_be_ecg(lead: LeadName) -> bool:
     return not _NOT_ECG.match(lead.name) and lead.unit.casefold() not in _NOT_ECG_UNITS
 
 
-def _in_mv(
-    values: npt.NDArray[np.floating], leads: Sequence[LeadName]
-) -> tuple[FloatArray, list[Lead]]:
-    signal = np.empty(values.shape, dtype=np.float32)
-    named: list[Lead] = []
-    for row, lead in enumerate(leads):
-        factor = mv_per_unit(lead.unit)
-        # Values beyond float32 become infinities here and are reported as such.
-        with np.errstate(over="ignore"):
-            signal[row] = values[row] if factor in (None, 1.0) else values[row] * factor
-        name = lead.name or f"lead{row + 1}"
-        named.append(Lead(name) if factor is not None else Lead(name, lead.unit))
-    return signal, named
+def _named(lead: LeadName, row: int) -> Lead:
+    name = lead.name or f"lead{row + 1}"
+    return Lead(name) if mv_per_unit(lead.unit) is not None else Lead(name, lead.unit)
 
 
-def _repairs(signal: FloatArray, leads: Sequence[LeadName]) -> list[str]:
-    """Turn infinities into NaN in place; say so, and where a missing unit is doubtful."""
-    notes: list[str] = []
-    infinite = np.isinf(signal)
-    if infinite.any():
-        signal[infinite] = np.nan
-        notes.append(f"{int(infinite.sum())} infinite samples are taken as missing")
-    unnamed = [row for row, lead in enumerate(leads) if not lead.unit]
+class _MillivoltSamples:
+    """Samples in mV where their unit is a voltage; infinite ones are missing."""
+
+    def __init__(self, samples: Samples, leads: Sequence[LeadName]) -> None:
+        self._samples = samples
+        self._factors = [mv_per_unit(lead.unit) for lead in leads]
+        self.n_samples = samples.n_samples
+
+    def read(self, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+        """Return float32; see :class:`ecglens.readers.source.Samples`."""
+        signal = self.scaled(start, stop, rows)
+        signal[np.isinf(signal)] = np.nan
+        return signal
+
+    def scaled(self, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+        """Return float32 in which infinities are still there."""
+        values = self._samples.read(start, stop, rows)
+        signal = np.empty(values.shape, dtype=np.float32)
+        for place, row in enumerate(rows):
+            factor = self._factors[row]
+            x = values[place]
+            # Values beyond float32 become infinities here and are reported as such.
+            with np.errstate(over="ignore"):
+                signal[place] = x if factor in (None, 1.0) else x * factor
+        return signal
+
+
+def _doubts(samples: _MillivoltSamples, leads: Sequence[LeadName]) -> list[str]:
+    """Say how many samples are infinite, and where a missing unit is doubtful."""
+    rows = range(len(leads))
+    unnamed = [row for row in rows if not leads[row].unit]
+    n_infinite, largest = 0, 0.0
+    block = max(1, _VALUES_AT_A_TIME // len(leads))
+    for start in range(0, samples.n_samples, block):
+        signal = samples.scaled(start, min(start + block, samples.n_samples), rows)
+        n_infinite += int(np.isinf(signal).sum())
+        sizes = np.abs(signal[unnamed])
+        largest = max(largest, float(sizes.max(where=np.isfinite(sizes), initial=0.0)))
+    notes = [f"{n_infinite} infinite samples are taken as missing"] if n_infinite else []
     if unnamed:
         notes.append("no unit is given; mV is assumed")
-        sizes = np.abs(signal[unnamed])
-        largest = float(np.nanmax(sizes)) if np.isfinite(sizes).any() else 0.0
         if largest > PLAUSIBLE_MV:
             notes.append(f"values reach {largest:.4g} mV, too much for an ECG; name the unit")
     return notes

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
 from ecglens.readers import arrays, text, wfdb_header, wfdb_records
+from ecglens.readers.source import RecordSource
 from ecglens.records import Record, check_fs
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -18,18 +19,18 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: the endings that announce it and the function that reads it."""
+    """A file format: the endings that announce it and the function that opens it."""
 
     name: str
     suffixes: tuple[str, ...]
-    read: Callable[[Path, float | None], Record]
+    open: Callable[[Path, float | None], RecordSource]
 
 
 FORMATS = (
-    Format("CSV", (".csv",), text.read_text),
-    Format("TSV", (".tsv",), text.read_text),
-    Format("NPZ", (".npz",), arrays.read_npz),
-    Format("NPY", (".npy",), arrays.read_npy),
+    Format("CSV", (".csv",), text.open_text),
+    Format("TSV", (".tsv",), text.open_text),
+    Format("NPZ", (".npz",), arrays.open_npz),
+    Format("NPY", (".npy",), arrays.open_npy),
 )
 LOOKED_FOR = "WFDB (.hea), " + ", ".join(f"{f.name} ({', '.join(f.suffixes)})" for f in FORMATS)
 
@@ -37,7 +38,21 @@ LOOKED_FOR = "WFDB (.hea), " + ", ".join(f"{f.name} ({', '.join(f.suffixes)})" f
 def read_record(
     path: str | os.PathLike[str], *, fs: float | None = None, annotator: str | None = None
 ) -> Record:
-    """Read one recording.
+    """Read one recording into memory; arguments and errors are those of :func:`open_record`.
+
+    Returns:
+        The record, in mV, missing samples as NaN, with notes on all that was assumed.
+    """
+    return open_record(path, fs=fs, annotator=annotator).to_record()
+
+
+def open_record(
+    path: str | os.PathLike[str], *, fs: float | None = None, annotator: str | None = None
+) -> RecordSource:
+    """Open one recording, whose samples are then read stretch by stretch.
+
+    WFDB and NPY files stay on disk (but for WFDB format 8, which stores differences). CSV, TSV
+    and NPZ files are read into memory, which they bound.
 
     Args:
         path: a ``.csv``, ``.tsv``, ``.npz`` or ``.npy`` file, or a WFDB record given as ``rec``,
@@ -47,7 +62,8 @@ def read_record(
             without it the usual ones are tried.
 
     Returns:
-        The record, in mV, missing samples as NaN, with notes on all that was assumed.
+        The source, with notes on all that was assumed. Its samples are those that
+        :func:`read_record` gives.
 
     Raises:
         RecordError: the file is missing, damaged, of an unknown format or not an ECG, has no
@@ -63,11 +79,11 @@ def read_record(
         check_fs(fs, "fs")
     known = _format_of(place)
     if known is None:
-        return wfdb_records.read_wfdb(_header_of(place), fs, annotator)
+        return wfdb_records.open_wfdb(_header_of(place), fs, annotator)
     if annotator is not None:
         raise UsageError(f"annotator={annotator!r} needs a WFDB record, got {place}; leave it out")
     _check_file(place)
-    return known.read(place, fs)
+    return known.open(place, fs)
 
 
 def find_records(folder: str | os.PathLike[str]) -> list[Path]:
@@ -101,9 +117,9 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _may_be_record(path: Path, known: Format) -> bool:
-    if known.read is text.read_text:
+    if known.open is text.open_text:
         return text.holds_numbers(path)
-    return known.read is not arrays.read_npz or not arrays.own_file(path)
+    return known.open is not arrays.open_npz or not arrays.own_file(path)
 
 
 def _visible_files(top: Path) -> Iterator[Path]:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import MAX_LEADS, LeadName, choose_leads, make_record
+from ecglens.readers.assembly import MAX_LEADS, LeadName, choose_leads, make_source
+from ecglens.readers.source import ArraySamples, RecordSource
 from ecglens.readers.timing import UNIT_IN_BRACKETS, read_timing
-from ecglens.records import Record
 
 MAX_TEXT_BYTES = 2**30
 MAX_LINE_CHARACTERS = 2**16
@@ -38,8 +38,8 @@ class _Layout:
     names: tuple[str, ...]  # of the header row; empty where there is none
 
 
-def read_text(path: Path, fs: float | None) -> Record:
-    """Read a CSV or TSV file.
+def open_text(path: Path, fs: float | None) -> RecordSource:
+    """Open a CSV or TSV file; its numbers are read into memory.
 
     Commas, semicolons, tabs and white space may part the columns; semicolons and tabs allow
     decimal commas. A header row may name the leads and their units (``II (uV)``, ``ecg_mV``); mV
@@ -71,8 +71,9 @@ def read_text(path: Path, fs: float | None) -> Record:
     keep = [i for i in range(table.shape[1]) if i not in timing.columns]
     leads = [_lead_of(names[i] if names else "", n) for n, i in enumerate(keep)]
     chosen, said = choose_leads(leads, str(path))
-    values = table[:, [keep[i] for i in chosen]].T
-    return make_record(path, values, [leads[i] for i in chosen], timing.fs, notes=[*notes, *said])
+    samples = ArraySamples(lambda: table.T, [keep[i] for i in chosen])
+    kept = [leads[i] for i in chosen]
+    return make_source(path, samples, kept, timing.fs, notes=[*notes, *said])
 
 
 def holds_numbers(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,17 +15,21 @@ from ecglens.readers.assembly import (
     agree_on_fs,
     choose_leads,
     file_fs,
-    make_record,
+    make_source,
     mv_per_unit,
 )
+from ecglens.readers.source import ArraySamples, RecordSource, Samples
 from ecglens.readers.wfdb_header import GAP, Header, SignalLine, member, read_header
 from ecglens.readers.wfdb_rhythms import read_rhythms
-from ecglens.readers.wfdb_signals import measure, read_signals
-from ecglens.records import FloatArray, Record
+from ecglens.readers.wfdb_signals import DIFFERENCES, measure, read_signals
+from ecglens.records import FloatArray
+
+# No count of 32 bits over a gain above this reaches the limit of float32 (3e38).
+_TINY_GAIN = 1e-25
 
 
-def read_wfdb(path: Path, fs: float | None, annotator: str | None) -> Record:
-    """Read the WFDB record of a header.
+def open_wfdb(path: Path, fs: float | None, annotator: str | None) -> RecordSource:
+    """Open the WFDB record of a header.
 
     Leads with several samples per frame keep them all: the record gets the rate of its fastest
     ECG lead, and slower ECG leads are interpolated linearly to it. Leads that are not an ECG
@@ -48,11 +52,25 @@ def read_wfdb(path: Path, fs: float | None, annotator: str | None) -> Record:
     frame_fs, rate = _rates(header, fs, per_frame)
     if any(layout[i].per_frame != per_frame for i in kept):
         notes.append(f"slower leads are interpolated to {rate:g} Hz")
-    signal = _fill(parts, [layout[i] for i in kept], kept, per_frame)
-    rhythms, said = read_rhythms(path, frame_fs, signal.shape[1] / rate, annotator)
-    notes = [*header.notes, *notes, *said]
-    leads = [_in_mv(names[i]) for i in kept]
-    return make_record(path, signal, leads, rate, notes=notes, rhythms=rhythms)
+    samples: Samples = WfdbSamples(parts, [layout[i] for i in kept], kept, per_frame)
+    if any(line.storage == DIFFERENCES for part in parts for line in part.header.signals):
+        whole = samples.read(0, samples.n_samples, range(len(kept)))
+        samples = ArraySamples(lambda: whole, range(len(kept)))
+    rhythms, said = read_rhythms(path, frame_fs, samples.n_samples / rate, annotator)
+    return make_source(
+        path,
+        samples,
+        [_in_mv(names[i]) for i in kept],
+        rate,
+        notes=[*header.notes, *notes, *said],
+        rhythms=rhythms,
+        look=any(_may_overflow(line) for part in parts for line in part.header.signals),
+    )
+
+
+def _may_overflow(line: SignalLine) -> bool:
+    """Tell whether 32 bits of counts at this gain may be too much for a float32."""
+    return 0 < abs(line.gain) < _TINY_GAIN
 
 
 class Part(NamedTuple):
@@ -131,30 +149,71 @@ def _unit_of(line: SignalLine, parts: Sequence[Part]) -> str:
     return next((unit for unit in same if unit), "")
 
 
-def _fill(
-    parts: Sequence[Part], lines: Sequence[SignalLine], kept: Sequence[int], per_frame: int
-) -> FloatArray:
-    """Read every part into one array (n_leads, n_samples), NaN where a lead has no samples."""
-    n_samples = parts[-1].end * per_frame
-    if len(parts) > 1 and n_samples * len(lines) > MAX_VALUES:
-        raise RecordError(
-            f"{parts[0].header.path.parent}: the segments and gaps make {n_samples} samples of "
-            f"{len(lines)} leads, more than {MAX_VALUES} values; read the segments one by one"
-        )
-    signal = np.full((len(lines), n_samples), np.nan, dtype=np.float32)
-    for header, start, end in parts:
-        if start == end:
-            continue
-        rows = _match(header, lines, kept, by_name=parts[0].end == 0)
-        wanted = [column for column in rows if column is not None]
-        values = iter(read_signals(header, wanted, end - start))
-        for row, column in enumerate(rows):
-            if column is not None:
-                line = header.signals[column]
-                x = next(values) * np.float32(mv_per_unit(line.unit) or 1.0)
-                fast = _to_rate(x, line.per_frame, per_frame)
-                signal[row, start * per_frame : end * per_frame] = fast
-    return signal
+class WfdbSamples:
+    """Samples of all parts of a record, NaN where a lead has none.
+
+    Args:
+        parts: the stretches, in order.
+        lines: the kept leads as the first part describes them.
+        kept: their places in it.
+        per_frame: samples per frame of the fastest of them; slower ones are interpolated.
+
+    Raises:
+        RecordError: a part lacks leads, or gaps would make more samples than a record can have.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        lines: Sequence[SignalLine],
+        kept: Sequence[int],
+        per_frame: int,
+    ) -> None:
+        self.n_samples = parts[-1].end * per_frame
+        if len(parts) > 1 and self.n_samples * len(lines) > MAX_VALUES:
+            raise RecordError(
+                f"{parts[0].header.path.parent}: the segments and gaps make {self.n_samples} "
+                f"samples of {len(lines)} leads, more than {MAX_VALUES} values; read the segments "
+                "one by one"
+            )
+        by_name = parts[0].end == 0
+        self._parts = [
+            (part, _match(part.header, lines, kept, by_name=by_name))
+            for part in parts
+            if part.start < part.end
+        ]
+        self._per_frame = per_frame
+
+    def read(self, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+        """Return samples [start, stop) of some leads; see :class:`Samples`."""
+        signal = np.full((len(rows), stop - start), np.nan, dtype=np.float32)
+        first, last = start // self._per_frame, -(-stop // self._per_frame)
+        for part, places in self._parts:
+            low, high = max(first, part.start), min(last, part.end)
+            if low >= high:
+                continue
+            columns = [places[row] for row in rows]
+            values = iter(self._frames(part, [c for c in columns if c is not None], low, high))
+            at = low * self._per_frame - start
+            skipped = max(0, -at)
+            for row, column in enumerate(columns):
+                if column is not None:
+                    x = next(values)[skipped : stop - start - at]
+                    signal[row, at + skipped : at + skipped + len(x)] = x
+        return signal
+
+    def _frames(
+        self, part: Part, columns: Sequence[int], low: int, high: int
+    ) -> Iterator[FloatArray]:
+        """Yield the frames [low, high) of the record, in mV and at the fastest rate."""
+        first, n_frames, length = low - part.start, high - low, part.end - part.start
+        # Between its last sample and the next frame a slow lead needs both.
+        behind = min(first + n_frames + 1, length)
+        found = read_signals(part.header, columns, length, first, behind)
+        for column, x in zip(columns, found, strict=True):
+            line = part.header.signals[column]
+            in_mv = x * np.float32(mv_per_unit(line.unit) or 1.0)
+            yield _to_rate(in_mv, first, n_frames, line.per_frame, self._per_frame)
 
 
 def _match(
@@ -173,11 +232,20 @@ def _match(
     return [None if i is None or header.signals[i].file == GAP else i for i in places]
 
 
-def _to_rate(x: FloatArray, per_frame: int, wanted: int) -> FloatArray:
-    """Interpolate linearly from ``per_frame`` to ``wanted`` samples per frame."""
+def _to_rate(x: FloatArray, first: int, n_frames: int, per_frame: int, wanted: int) -> FloatArray:
+    """Interpolate frames linearly from ``per_frame`` to ``wanted`` samples per frame.
+
+    Args:
+        x: frames from number ``first`` on, ``n_frames`` or more.
+        first: counts from the start of the part, so that times, and with them the last digits of
+            the result, do not depend on where reading starts.
+        n_frames: number of frames wanted.
+        per_frame: samples of ``x`` per frame.
+        wanted: samples per frame of the result.
+    """
     if per_frame == wanted:
-        return x
-    n_out = len(x) * wanted // per_frame
-    times = np.arange(n_out) * (per_frame / wanted)
-    fast: FloatArray = np.interp(times, np.arange(len(x)), x).astype(np.float32)
+        return x[: n_frames * wanted]
+    times = np.arange(first * wanted, (first + n_frames) * wanted) * (per_frame / wanted)
+    at = np.arange(first * per_frame, first * per_frame + len(x))
+    fast: FloatArray = np.interp(times, at, x).astype(np.float32)
     return fast

@@ -36,6 +36,8 @@ SAMPLE_BYTES = {
     "310": (4, 3),
     "311": (4, 3),
 }
+# Each sample is the difference from the one before: no stretch can be read without those before.
+DIFFERENCES = "8"
 FLAC = frozenset({"508", "516", "524"})
 # float32 holds 24 bits; wider samples are scaled in double precision first.
 WIDE = frozenset({"24", "32", "524"})
@@ -64,36 +66,43 @@ def measure(header: Header) -> int:
     return frames
 
 
-def read_signals(header: Header, wanted: Sequence[int], n_frames: int) -> list[FloatArray]:
-    """Decode leads in the units of the header.
+def read_signals(
+    header: Header, wanted: Sequence[int], n_frames: int, start: int, stop: int
+) -> list[FloatArray]:
+    """Decode the frames [start, stop) of some leads, in the units of the header.
 
     Args:
         header: of one stretch, already measured.
         wanted: places of leads in the header that have a signal file.
         n_frames: as :func:`measure` found.
+        start: first frame.
+        stop: behind the last frame.
 
     Returns:
-        One float32 array per wanted lead, ``n_frames`` times its samples per frame long.
+        One float32 array per wanted lead, ``stop - start`` times its samples per frame long.
 
     Raises:
         RecordError: wfdb cannot decode the files.
     """
     if not wanted:
         return []
-    files = {name: f"s{i}.dat" for i, name in enumerate(_by_file(header))}
-    stored = [i for i, line in enumerate(header.signals) if line.file != GAP]
-    lines = [header.signals[i] for i in stored]
-    first = f"record {len(lines)} 250 {n_frames}"
-    text = "\n".join([first, *(_clean(line, files) for line in lines), ""])
-    links = {files[name]: member(header.path, name) for name in files}
-    places = [stored.index(i) for i in wanted]
-    bits = 64 if any(line.storage in WIDE for line in lines) else 32
-    with staged(links, {"record.hea": text}, header.path) as folder:
-        decoded = _decode(folder / "record", header.path, places, bits)
+    # Leads that were sampled late lie behind.
+    late = max(header.signals[i].skew for i in wanted)
+    end = min(stop + late, n_frames)
+    decoded = _decode(header, wanted, n_frames, start, end) if start < end else None
     return [
-        _unskew(x.astype(np.float32, copy=False), header.signals[i])
-        for i, x in zip(wanted, decoded, strict=True)
+        _unskewed(None if decoded is None else decoded[place], header.signals[i], stop - start)
+        for place, i in enumerate(wanted)
     ]
+
+
+def _unskewed(x: FloatArray | None, line: SignalLine, n_frames: int) -> FloatArray:
+    """Return the frames of a lead that was sampled ``skew`` frames late; its end is missing."""
+    found = np.full(n_frames * line.per_frame, np.nan, dtype=np.float32)
+    if x is not None:
+        there = x[line.skew * line.per_frame :][: len(found)]
+        found[: len(there)] = there
+    return found
 
 
 @contextmanager
@@ -182,23 +191,30 @@ def _clean(line: SignalLine, files: Mapping[str, str]) -> str:
 
 
 def _decode(
-    record: Path, source: Path, places: Sequence[int], bits: int
-) -> list[np.ndarray[tuple[int], np.dtype[np.floating]]]:
-    try:
-        with quiet_wfdb() as wfdb:
-            read = wfdb.rdrecord(
-                str(record), channels=list(places), smooth_frames=False, return_res=bits
-            )
-    except Exception as error:
-        raise RecordError(
-            f"cannot decode the signals of {source}: {error}; the file is damaged: get it again"
-        ) from error
-    return list(read.e_p_signal)
-
-
-def _unskew(x: FloatArray, line: SignalLine) -> FloatArray:
-    """Shift a lead that was sampled ``skew`` frames late; its end becomes missing."""
-    shift = min(line.skew * line.per_frame, len(x))
-    if not shift:
-        return x
-    return np.concatenate([x[shift:], np.full(shift, np.nan, dtype=np.float32)])
+    header: Header, wanted: Sequence[int], n_frames: int, start: int, stop: int
+) -> list[FloatArray]:
+    """Return leads as they are stored, frames [start, stop)."""
+    files = {name: f"s{i}.dat" for i, name in enumerate(_by_file(header))}
+    stored = [i for i, line in enumerate(header.signals) if line.file != GAP]
+    lines = [header.signals[i] for i in stored]
+    first = f"record {len(lines)} 250 {n_frames}"
+    text = "\n".join([first, *(_clean(line, files) for line in lines), ""])
+    links = {files[name]: member(header.path, name) for name in files}
+    bits = 64 if any(line.storage in WIDE for line in lines) else 32
+    with staged(links, {"record.hea": text}, header.path) as folder:
+        try:
+            with quiet_wfdb() as wfdb:
+                read = wfdb.rdrecord(
+                    str(folder / "record"),
+                    sampfrom=start,
+                    sampto=stop,
+                    channels=[stored.index(i) for i in wanted],
+                    smooth_frames=False,
+                    return_res=bits,
+                )
+        except Exception as error:
+            raise RecordError(
+                f"cannot decode the signals of {header.path}: {error}; the file is damaged: get it "
+                "again"
+            ) from error
+    return [np.asarray(x, dtype=np.float32) for x in read.e_p_signal]

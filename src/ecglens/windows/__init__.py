@@ -1,0 +1,26 @@
+"""Windows: slices of records that get one decision each."""
+
+from ecglens.windows.cutting import (
+    LeadChoice,
+    WindowRule,
+    count_windows,
+    cut_record,
+    window_blocks,
+)
+from ecglens.windows.data import Windows, balance_windows, concatenate_windows
+from ecglens.windows.files import load_windows, save_windows
+from ecglens.windows.labelling import make_windows
+
+__all__ = [
+    "LeadChoice",
+    "WindowRule",
+    "Windows",
+    "balance_windows",
+    "concatenate_windows",
+    "count_windows",
+    "cut_record",
+    "load_windows",
+    "make_windows",
+    "save_windows",
+    "window_blocks",
+]

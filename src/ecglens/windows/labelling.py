@@ -1,0 +1,126 @@
+"""Labelled windows from annotated records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ecglens.errors import WindowError
+from ecglens.labels import LabelMap
+from ecglens.records import Recording
+from ecglens.signals import unreadable_reasons
+from ecglens.windows.cutting import WindowRule, cut_record
+from ecglens.windows.data import StrArray, Windows, concatenate_windows
+
+
+def make_windows(
+    records: Iterable[Recording],
+    label_map: LabelMap,
+    rule: WindowRule | None = None,
+    *,
+    subjects: Mapping[str, str] | None = None,
+    progress: Callable[[Recording, int], None] | None = None,
+) -> Windows:
+    """Cut annotated records into labelled, readable windows.
+
+    A window gets a class when at least ``rule.purity`` of it lies in rhythm spans of that class
+    and no other class touches it. Windows without a class, unreadable windows and records shorter
+    than a window are left out.
+
+    Args:
+        records: annotated recordings; read one at a time when this is a generator.
+        label_map: from rhythms to classes.
+        rule: how to cut; ten seconds without overlap at 125 Hz by default.
+        subjects: the person of each record by record id, for collections where several records
+            are of one person; others keep the subject their reader and database give.
+        progress: called after each record with the number of windows it gave.
+
+    Raises:
+        WindowError: no record gave a window, or the map does not know a rhythm.
+    """
+    rule = rule or WindowRule()
+    parts: list[Windows] = []
+    rhythms: set[str] = set()
+    left_out: Counter[str] = Counter()
+    n_records = 0
+    for record in records:
+        n_records += 1
+        rhythms.update(span.rhythm for span in record.rhythms)
+        part = _labelled(record, label_map, rule, left_out)
+        if part is not None and subjects and record.record_id in subjects:
+            part = replace(part, subjects=np.full(len(part), subjects[record.record_id]))
+        if part is not None and len(part):
+            parts.append(part)
+        if progress is not None:
+            progress(record, 0 if part is None else len(part))
+    if not parts:
+        found = ", ".join(sorted(rhythms)) or "none"
+        lost = ", ".join(f"{n} {what}" for what, n in left_out.items()) or "nothing"
+        raise WindowError(
+            f"{n_records} record(s) gave no window of the classes {', '.join(label_map.classes)}: "
+            f"rhythms annotated are {found}; left out: {lost}; "
+            "check the annotations, the label map, the length and the signal"
+        )
+    return concatenate_windows(parts)
+
+
+def _labelled(
+    record: Recording,
+    label_map: LabelMap,
+    rule: WindowRule,
+    left_out: Counter[str],
+) -> Windows | None:
+    """Return the labelled, readable windows of a record; count what is left out, by reason."""
+    spans = _class_spans(record, label_map)
+    too_short = round(record.duration_s * rule.fs) < rule.n_samples
+    if not spans or too_short:
+        left_out["record(s) shorter than a window" if spans else "record(s) of no class"] += 1
+        return None
+    windows = cut_record(record, rule)
+    labels = _labels(windows.start_s, windows.length_s, spans, rule.purity)
+    reasons = unreadable_reasons(windows.X, windows.fs)
+    left_out.update("window(s) not of one class" for label in labels if label == "")
+    left_out.update(
+        f"unreadable window(s) ({reason})"
+        for label, reason in zip(labels, reasons, strict=True)
+        if label and reason
+    )
+    return replace(windows, labels=labels).subset((labels != "") & (reasons == ""))
+
+
+def _class_spans(record: Recording, label_map: LabelMap) -> list[tuple[float, float, str]]:
+    spans = []
+    for span in record.rhythms:
+        try:
+            label = label_map.class_of(span.rhythm)
+        except WindowError as error:
+            raise WindowError(
+                f"record {record.record_id!r} at {span.start_s:.1f} s: {error}"
+            ) from error
+        if label is not None:
+            spans.append((span.start_s, span.end_s, label))
+    return spans
+
+
+def _labels(
+    start_s: npt.NDArray[np.float64],
+    length_s: float,
+    spans: Sequence[tuple[float, float, str]],
+    purity: float,
+) -> StrArray:
+    """Return the class that covers enough of each window, or "" (see :func:`make_windows`)."""
+    classes = sorted({label for _, _, label in spans})
+    cover = np.zeros((len(start_s), len(classes)))
+    for begin, end, label in spans:
+        shared = np.minimum(end, start_s + length_s) - np.maximum(begin, start_s)
+        cover[:, classes.index(label)] += np.clip(shared, 0, None)
+    # Annotations sit on samples of another rate, so a whole window may miss 1 ms of cover.
+    tolerance = 1e-3
+    pure = cover.max(axis=1) >= purity * length_s - tolerance
+    alone = (cover > tolerance).sum(axis=1) == 1
+    names = np.array(classes)[cover.argmax(axis=1)]
+    return np.where(pure & alone, names, "")

@@ -81,17 +81,17 @@ def run_demo(
 
 def _work(settings: DemoSettings, stage: Path, steps: Steps) -> DemoResult:
     label_map = load_label_map("rhythm4")
-    windows = _make_windows(settings, label_map, steps)
     recipe, backbone = _open(settings)
+    windows = _make_windows(settings, label_map, steps)
     features = _extract(windows, recipe, backbone, steps)
     recipe = _with_few_components(recipe, features)
     evaluation = _evaluate(windows, features, recipe, settings, steps)
     with steps("training"):
         model = _train(windows, features, recipe, backbone, evaluation)
         save_model(model, stage / _MODEL)
-    with steps("Holter"):
+    with steps("Holter") as step:
         record = _make_holter(settings, stage)
-        timeline = predict_record(model, record)
+        timeline = predict_record(model, record, progress=step)
     return DemoResult(
         settings=settings,
         windows=windows,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from ecglens.recipes import find_recipe
+
 REHEARSAL = "Virtual patients are a rehearsal, not evidence."
 WHY = (
     "Their ECG is computed, cleaner and more alike than that of people: no figure here tells how "
@@ -30,7 +32,8 @@ def next_steps(backbone: str, folder: Path) -> tuple[tuple[str, str], ...]:
         backbone: name or file of the network.
         folder: where the demo's files are.
     """
-    network = f"--backbone {shlex.quote(backbone)}"
+    default = find_recipe("default").backbone
+    network = "" if backbone == default else f" --backbone {shlex.quote(backbone)}"
     holter, model = (shlex.quote(str(folder / name)) for name in ("holter", "demo.ecglens"))
     return (
         (
@@ -43,9 +46,9 @@ def next_steps(backbone: str, folder: Path) -> tuple[tuple[str, str], ...]:
         ),
         (
             "How well does it work on people the classifier has not seen?",
-            f"ecglens evaluate windows.npz {network} --out evaluation",
+            f"ecglens evaluate windows.npz{network} --out evaluation",
         ),
-        ("Train on all of them:", f"ecglens train windows.npz {network} --out my.ecglens"),
+        ("Train on all of them:", f"ecglens train windows.npz{network} --out my.ecglens"),
         (
             "Find episodes in a new recording (CSV and NPY do not always say their rate):",
             "ecglens predict new_recording.csv --fs 250 --model my.ecglens --out episodes",

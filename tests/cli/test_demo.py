@@ -42,10 +42,12 @@ def test_says_what_was_found_and_what_to_do_next(
 def test_json_is_the_summary_and_where_it_is(
     ecglens: Program, small: tuple[object, ...], tmp_path: Path
 ) -> None:
-    said = ecglens(*small, "--random-state", 2, "--out", tmp_path / "d", "--json").json
+    config = tmp_path / "ecglens.toml"
+    config.write_text(f'json = true\n[demo]\nrandom-state = 2\nout = "{tmp_path / "d"}"\n')
+    said = ecglens(*small, "--config", config).json
     assert said.pop("out") == str(tmp_path / "d")
     assert said == json.loads((tmp_path / "d" / "summary.json").read_text())
-    assert "--random-state 2" in said["command"]
+    assert "--patients 12 --hours 0.1 --random-state 2" in said["command"]
 
 
 @pytest.mark.parametrize(
@@ -91,10 +93,3 @@ def test_ctrl_c_leaves_nothing(small: tuple[object, ...], tmp_path: Path) -> Non
     assert said.count("\n") == 1
     assert process.returncode == 130
     assert files_in(tmp_path) == []
-
-
-def test_a_config_file(ecglens: Program, small: tuple[object, ...], tmp_path: Path) -> None:
-    config = tmp_path / "ecglens.toml"
-    config.write_text(f'[demo]\npatients = 13\nhours = 0.2\nout = "{tmp_path}"\njson = true\n')
-    said = ecglens(*small[:1], *small[5:], "--config", config).json
-    assert "--patients 13 --hours 0.2" in said["command"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -138,6 +139,19 @@ def test_the_report_is_one_whole_file_that_says_it(made: Made) -> None:
         assert any(name in text for text in pictures)
 
 
+def test_the_documented_page_can_be_made(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "demo.md").read_text(encoding="utf-8")
+    whole_job, page = re.findall(r"```python\n(.*?)```", document, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"result": made[1]}
+    exec(page, names)
+    check_self_contained(Path("holter.html").read_text())
+    monkeypatch.setattr("ecglens.demo.run_demo", lambda _, settings: made[1])
+    exec(whole_job, names)
+
+
 def test_progress_goes_to_the_end_of_each_step(made: Made) -> None:
     _, result, told = made
     assert told.names == ["virtual patients", "features", "folds", "training", "Holter", "report"]
@@ -145,6 +159,7 @@ def test_progress_goes_to_the_end_of_each_step(made: Made) -> None:
         "virtual patients": (12, 12),
         "features": (len(result.windows), len(result.windows)),
         "folds": (10, 10),
+        "Holter": (108, 108),
     }
 
 
@@ -182,6 +197,12 @@ class TestPlaces:
         with pytest.raises(OutputError, match=r"cannot make folder .*file: File exists; choose"):
             run_demo(tmp_path / "file", settings)
         assert (tmp_path / "file").read_text() == "mine"
+
+    def test_a_folder_of_a_files_name(self, settings: DemoSettings, tmp_path: Path) -> None:
+        (tmp_path / "report.html").mkdir()
+        with pytest.raises(OutputError, match=r"report\.html: a folder has that name; choose"):
+            run_demo(tmp_path, settings)
+        assert files_in(tmp_path) == []
 
     def test_a_folder_that_takes_no_files(self, settings: DemoSettings) -> None:
         if not Path("/proc/self").is_dir():

@@ -39,6 +39,10 @@ _MINUTES = 4.0
 _FOLDS, _DRAWS = 5, 1000
 _HOLTER, _MODEL, _REPORT = "holter", "demo.ecglens", "report.html"
 _EPISODES, _SUMMARY = "holter.episodes.csv", "summary.json"
+_FILES = (
+    *(f"{_HOLTER}.{suffix}" for suffix in ("hea", "dat", "atr")),
+    *(_MODEL, _EPISODES, _SUMMARY, _REPORT),
+)
 
 
 @contextlib.contextmanager
@@ -69,6 +73,7 @@ def run_demo(
     """
     settings = settings or DemoSettings()
     folder = make_folder(Path(folder))
+    _check_places(folder)
     with _staging(folder) as stage:
         result = _work(settings, stage, steps)
         with steps("report"):
@@ -197,6 +202,14 @@ def _truth(record: Record, label_map: LabelMap) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+def _check_places(folder: Path) -> None:
+    for name in _FILES:
+        if (folder / name).is_dir():
+            raise OutputError(
+                f"cannot write {folder / name}: a folder has that name; choose another place"
+            )
+
+
 @contextlib.contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
     """Give a hidden folder in which files are made, and remove it in any case.
@@ -218,12 +231,11 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 def _move(stage: Path, folder: Path) -> None:
     """Give the finished files their names, the report last."""
-    files = sorted(stage.iterdir(), key=lambda path: (path.name == _REPORT, path.name))
-    for path in files:
+    for name in _FILES:
         try:
-            path.replace(folder / path.name)
+            (stage / name).replace(folder / name)
         except OSError as error:
-            raise _cannot_write(folder / path.name, error) from error
+            raise _cannot_write(folder / name, error) from error
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

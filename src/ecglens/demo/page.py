@@ -105,8 +105,10 @@ def _holter(result: DemoResult) -> Iterator[Block]:
     if result.n_false:
         yield false_table(matches, result.truth)
     yield from (Text(note, small=True) for note in timeline.notes)
-    yield Text("The start of one predicted episode of each class, three windows wide:")
-    yield Columns(tuple(onset_pictures(result)))
+    onsets = tuple(onset_pictures(result))
+    if onsets:
+        yield Text("The start of one predicted episode of each class, three windows wide:")
+        yield Columns(onsets)
 
 
 def _evaluation(result: DemoResult) -> Iterator[Block]:

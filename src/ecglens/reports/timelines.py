@@ -107,4 +107,4 @@ def _when(span: tuple[float, float] | None) -> str:
 
 def _signed(value: float | None) -> str:
     """Return a number with one decimal and its sign, a true minus."""
-    return "" if value is None else f"{value:+.1f}".replace("-", "\u2212")
+    return "" if value is None else f"{round(value, 1) + 0.0:+.1f}".replace("-", "\u2212")

@@ -242,3 +242,21 @@ def test_the_command_asks_for_the_same() -> None:
     assert command == (
         "ecglens demo --patients 12 --hours 0.5 --random-state 7 --backbone 'my net.onnx'"
     )
+
+
+@pytest.mark.slow
+def test_the_whole_demo_as_anyone_runs_it(tmp_path: Path) -> None:
+    result = run_demo(tmp_path)
+    assert len(result.windows) > 700
+    assert result.model.backbone.name == "ecglens-s"
+    assert set(result.found) == {"AF", "ST", "VF"}
+    assert all(found >= 1 for found, _ in result.found.values())
+    assert result.right_share > 0.9
+    pooled, subject = (result.evaluation.results[name] for name in ("pooled", "subject"))
+    assert pooled.accuracy.value > subject.accuracy.value > 0.85
+    html = (tmp_path / "report.html").read_text()
+    check_self_contained(html)
+    assert len(html) < 3_000_000
+    words = parse(html).words
+    for name in ("AF", "N", "ST", "VF"):
+        assert f"{name}, " in words

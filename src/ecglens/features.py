@@ -254,7 +254,8 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
 
     Args:
         fs: rate of the windows in Hz.
-        backbone: name of a timm network, path of an ONNX file, or a loaded :class:`Backbone`.
+        backbone: name of a bundled or timm network, path of an ONNX file, or a loaded
+            :class:`Backbone`.
         weights: ``"imagenet"``, ``"random"`` or a safetensors file; unused with a loaded backbone.
         layers: name or names of the layers; ``ecglens backbones NAME`` lists them.
         pooling: name or names of poolings (:mod:`ecglens.backbones.pooling`); every layer gets
@@ -276,7 +277,7 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         fs: float,
-        backbone: str | Path | Backbone = "densenet121",
+        backbone: str | Path | Backbone = "ecglens-s",
         *,
         weights: str | Path = "imagenet",
         layers: str | Sequence[str] = "transition2",

@@ -109,7 +109,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "default": Recipe(
             name="default",
             image=IMAGE_PRESETS["default"],
-            backbone="densenet121",
+            backbone="ecglens-s",
             layers=("transition1", "transition2"),
             pooling=("meanstd", "bands4"),
             head="svm-memory",

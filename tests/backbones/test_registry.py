@@ -140,7 +140,7 @@ def test_unknown_weights(weights: str, message: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "../densenet121", "hf-hub:someone/network", "a b", ".."])
 def test_names_that_no_network_has(name: str) -> None:
-    with pytest.raises(BackboneError, match=r"unknown backbone '.*'; give a timm network such as"):
+    with pytest.raises(BackboneError, match=r"unknown backbone '.*'; give ecglens-s, a timm"):
         load_backbone(name, weights="random")
 
 

@@ -36,13 +36,13 @@ class Backbone:
     Two backbones are equal when they have the same bytes and the same settings.
 
     Attributes:
-        name: ``"densenet121"``, or the stem of an ONNX file.
+        name: ``"ecglens-s"``, ``"densenet121"``, or the stem of an ONNX file.
         onnx: the network, its weights included; each layer is an output of that name.
         layers: all layers in network order.
         image_size: (height, width) of the images it takes.
         mean: mean of each colour channel, taken from images in [0, 1] before the network.
         std: standard deviation of each colour channel, by which they are divided.
-        weights: ``"imagenet"``, ``"random-<seed>"`` or ``"file:<name>"``.
+        weights: ``"imagenet"``, ``"distilled"``, ``"random-<seed>"`` or ``"file:<name>"``.
         sha256: of ``onnx``: identifies network, weights, image size and layers.
     """
 
@@ -78,7 +78,8 @@ class BackboneInfo:
 
     Attributes:
         name: what ``load_backbone`` takes.
-        source: ``"timm"`` (can be converted) or ``"cached"`` (was converted, starts at once).
+        source: ``"bundled"`` (comes with the package), ``"timm"`` (can be converted) or
+            ``"cached"`` (was converted, starts at once).
         description: where the weights come from; for a cached one its image size and layers.
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ecglens.backbones import store
 from ecglens.backbones.backbone import Backbone, BackboneInfo
+from ecglens.backbones.bundled import BUNDLED, bundled_card, load_bundled
 from ecglens.errors import BackboneError, UsageError, suggest
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
@@ -32,10 +33,12 @@ def load_backbone(
     time of conversion; a tag as in ``"resnet50.a1_in1k"`` names them for good.
 
     Args:
-        name: a timm network such as ``"densenet121"``, or the path of an ONNX file (ending in
-            ``.onnx``), which brings its own weights.
-        weights: ``"imagenet"`` (downloaded by timm), ``"random"`` or a ``.safetensors`` file
-            under timm's parameter names.
+        name: ``"ecglens-s"``, which comes with the package; a timm network such as
+            ``"densenet121"``; or the path of an ONNX file (ending in ``.onnx``), which brings its
+            own weights.
+        weights: ``"imagenet"`` (downloaded by timm; a bundled network has its own, distilled from
+            an ImageNet network), ``"random"`` or, for timm, a ``.safetensors`` file under timm's
+            parameter names.
         image_size: (height, width) in pixels; an ONNX file of fixed size overrules it.
         random_state: seed of random weights.
         cache_dir: folder for converted networks; None is ``backbones`` in the cache folder.
@@ -44,7 +47,8 @@ def load_backbone(
         The backbone.
 
     Raises:
-        UsageError: the image size or the seed breaks a rule, or an ONNX file was given weights.
+        UsageError: the image size or the seed breaks a rule, or weights were given for an ONNX file
+            or a bundled network.
         BackboneError: the network, its weights or the ONNX file cannot be used.
     """
     size = _checked_size(image_size)
@@ -54,10 +58,12 @@ def load_backbone(
         from ecglens.backbones.onnx_file import load_onnx_file
 
         return load_onnx_file(Path(name), size)
+    if name in BUNDLED:
+        return _bundled(name, str(weights), size, random_state)
     if not _NAME.fullmatch(name):
         raise BackboneError(
-            f"unknown backbone '{name}'; give a timm network such as densenet121, or the path of "
-            "an ONNX file ending in .onnx"
+            f"unknown backbone '{name}'; give ecglens-s, a timm network such as densenet121, or "
+            "the path of an ONNX file ending in .onnx"
         )
     chosen, label, content = _weights(weights, random_state)
     key = store.key_of({"name": name, "weights": label, "content": content, "image_size": size})
@@ -69,6 +75,17 @@ def load_backbone(
         backbone = convert(name, chosen, size, random_state, label)
         store.save(folder, key, backbone)
     return backbone
+
+
+def _bundled(name: str, weights: str, size: tuple[int, int], random_state: int) -> Backbone:
+    if weights == "random":
+        return load_bundled(name, size, random_state=_checked_seed(random_state))
+    if weights not in ("imagenet", "distilled"):
+        raise UsageError(
+            f"{name} has weights of its own, got weights={weights}; leave them out, or name the "
+            "network that they are for (--backbone densenet121)"
+        )
+    return load_bundled(name, size)
 
 
 def _checked_size(image_size: tuple[int, int]) -> tuple[int, int]:
@@ -85,9 +102,8 @@ def _weights(weights: str | Path, random_state: int) -> tuple[str | Path, str, s
     if weights == "imagenet":
         return "imagenet", "imagenet", "imagenet"
     if weights == "random":
-        if int(random_state) != random_state or not 0 <= random_state < 2**63:
-            raise UsageError(f"random_state must be a whole number from 0, got {random_state}")
-        return "random", f"random-{random_state}", f"random-{random_state}"
+        label = f"random-{_checked_seed(random_state)}"
+        return "random", label, label
     path = Path(weights)
     if path.suffix.lower() != ".safetensors":
         raise BackboneError(
@@ -103,18 +119,25 @@ def _weights(weights: str | Path, random_state: int) -> tuple[str | Path, str, s
     return path, f"file:{path.name}", digest
 
 
-def list_backbones(*, cache_dir: Path | None = None) -> list[BackboneInfo]:
-    """List what ``load_backbone`` can load by name: converted networks, then timm's.
+def _checked_seed(random_state: int) -> int:
+    if int(random_state) != random_state or not 0 <= random_state < 2**63:
+        raise UsageError(f"random_state must be a whole number from 0, got {random_state}")
+    return int(random_state)
 
-    Without timm the list holds the converted ones alone. Any ONNX file can be loaded besides.
+
+def list_backbones(*, cache_dir: Path | None = None) -> list[BackboneInfo]:
+    """List what ``load_backbone`` can load by name: bundled and converted networks, then timm's.
+
+    Without timm the list holds the first two alone. Any ONNX file can be loaded besides.
     """
-    cached = [_cached_info(sidecar) for sidecar in store.sidecars(store.folder_of(cache_dir))]
+    here = [BackboneInfo(name, "bundled", str(bundled_card(name)["summary"])) for name in BUNDLED]
+    here += [_cached_info(sidecar) for sidecar in store.sidecars(store.folder_of(cache_dir))]
     if importlib.util.find_spec("timm") is None or importlib.util.find_spec("torch") is None:
-        return cached
+        return here
     import timm
 
     pretrained = {name.partition(".")[0] for name in timm.list_models(pretrained=True)}
-    return cached + [
+    return here + [
         BackboneInfo(
             name,
             "timm",

@@ -8,19 +8,23 @@ from typing import Annotated
 
 import typer
 
-from ecglens.cli.console import note, say, say_json, table
+from ecglens.cli.console import say, say_json, table
 from ecglens.cli.options import RunOptions
 
-EXAMPLE = "Example: ecglens backbones densenet121 --weights random"
+EXAMPLE = "Example: ecglens backbones ecglens-s"
 
 
 def run(
     running: RunOptions,
     name: Annotated[
-        str | None, typer.Argument(help="timm network or .onnx file.", show_default="list all")
+        str | None,
+        typer.Argument(help="ecglens-s, timm network or .onnx file.", show_default="list all"),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="imagenet (download), random, or a .safetensors file.")
+        str,
+        typer.Option(
+            help="Of a timm network: imagenet (download), random, or a .safetensors file."
+        ),
     ] = "imagenet",
     image_size: Annotated[int, typer.Option(min=16, max=1024, help="Height and width.")] = 128,
 ) -> None:
@@ -31,10 +35,8 @@ def run(
         found = [asdict(info) for info in list_backbones()]
         if running.json:
             say_json({"backbones": found})
-        elif found:
-            say(table(found))
         else:
-            note("no network by name; pip install 'ecglens[timm]', or give an .onnx file")
+            say(table(found))
         return
     source: str | Path = weights
     backbone = load_backbone(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ecglens.evaluation import Evaluation
     from ecglens.windows import Windows
 
-EXAMPLE = "Example: ecglens evaluate mitdb vfdb --weights densenet121.safetensors --out evaluation"
+EXAMPLE = "Example: ecglens evaluate mitdb vfdb --out evaluation"
 
 
 def run(

@@ -13,9 +13,7 @@ from ecglens.cli.options import EngineOptions, NetworkOptions, RunOptions, Sourc
 from ecglens.cli.work import check_place, extract, load_sources, open_recipe
 from ecglens.files import write_atomically
 
-EXAMPLE = (
-    "Example: ecglens features windows.npz --weights densenet121.safetensors --out features.npz"
-)
+EXAMPLE = "Example: ecglens features windows.npz --out features.npz"
 
 
 def run(

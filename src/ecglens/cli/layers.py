@@ -23,10 +23,7 @@ from ecglens.files import make_folder, write_json, write_rows
 if TYPE_CHECKING:
     from ecglens.evaluation import Sweep
 
-EXAMPLE = (
-    "Example: ecglens layers mitdb vfdb --weights densenet121.safetensors "
-    "--heads svm-rbf,lda --out layers"
-)
+EXAMPLE = "Example: ecglens layers mitdb vfdb --heads svm-rbf,lda --out layers"
 
 
 def run(

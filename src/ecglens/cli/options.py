@@ -138,13 +138,15 @@ class NetworkOptions:
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="timm network or .onnx file (default: the recipe's).", rich_help_panel=_NETWORK
+            help="ecglens-s, a timm network or an .onnx file (default: the recipe's).",
+            rich_help_panel=_NETWORK,
         ),
     ] = None
     weights: Annotated[
         str,
         typer.Option(
-            help="imagenet (download), random, or a .safetensors file.", rich_help_panel=_NETWORK
+            help="Of a timm network: imagenet (download), random, or a .safetensors file.",
+            rich_help_panel=_NETWORK,
         ),
     ] = "imagenet"
     layers: Annotated[

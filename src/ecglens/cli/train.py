@@ -24,10 +24,7 @@ from ecglens.cli.work import check_place, cross_validate, extract, load_sources,
 if TYPE_CHECKING:
     from ecglens.evaluation import Evaluation
 
-EXAMPLE = (
-    "Example: ecglens train mitdb vfdb --weights densenet121.safetensors "
-    "--exclude 201 --out rhythm.ecglens"
-)
+EXAMPLE = "Example: ecglens train mitdb vfdb --exclude 201 --out rhythm.ecglens"
 
 
 def run(

@@ -39,6 +39,30 @@ def test_everything_that_decides_a_feature_decides_its_name(other: tuple) -> Non
     assert store.key(X, {"fs": 125}) != store.key(*other)
 
 
+def test_names_of_several_blocks_are_those_of_each() -> None:
+    store = FeatureStore("nowhere")
+    settings = [{"layer": "a"}, {"layer": "b"}]
+    assert store.keys(X, settings) == [store.key(X, each) for each in settings]
+
+
+def test_what_float16_holds_takes_half_the_space_and_comes_back_the_same(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    blocks = {
+        2: np.array([[1.5, -0.25, 65504.0, 2**-24]], np.float32),
+        4: np.array([[1.5, -0.1, 65504.0, 2**-24]], np.float32),
+        5: np.array([[1.5, 1e6, np.inf, 0.0]], np.float32),
+    }
+    for number, block in blocks.items():
+        key = store.key(X, {"number": number})
+        store.save(key, block)
+        loaded = store.load(key, 1)
+        assert loaded is not None
+        assert loaded.dtype == np.float32
+        np.testing.assert_array_equal(loaded, block)
+        stored = np.load(next(tmp_path.rglob(f"{key}.npy")))
+        assert stored.dtype == (np.float16 if number == 2 else np.float32)
+
+
 def test_the_order_of_settings_does_not_matter() -> None:
     store = FeatureStore("nowhere")
     assert store.key(X, {"a": 1, "b": 2}) == store.key(X, {"b": 2, "a": 1})
@@ -47,7 +71,7 @@ def test_the_order_of_settings_does_not_matter() -> None:
 def test_damaged_or_foreign_blocks_are_computed_again(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
     key = store.key(X, {})
-    store.save(key, BLOCK)
+    store.save(key, BLOCK / 3)
     path = next(tmp_path.rglob("*.npy"))
     whole = path.read_bytes()
     for size in (0, 5, 60, len(whole) - 1):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ecglens.backbones import Backbone, load_backbone
+from ecglens.backbones import Backbone, load_backbone, make_engine, pool
 from ecglens.cache import FeatureStore
-from ecglens.errors import BackboneError, UnreadableWindowError, UsageError
+from ecglens.errors import BackboneError, UnreadableWindowError, UsageError, WindowError
 from ecglens.features import CNNFeatures, EngineSettings, Extractor, outputs_of
-from ecglens.images import IMAGE_PRESETS, ImageSettings
+from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
 from tests.signals_of import beats, fibrillation
 from tests.tiny_onnx import make_tiny_onnx
 
@@ -57,14 +58,38 @@ class TestExtractor:
         self, tiny: Backbone, X: np.ndarray
     ) -> None:
         alone = np.concatenate([_run(tiny, X[i : i + 1]) for i in (0, 7, 19)])
-        np.testing.assert_allclose(_run(tiny, X)[[0, 7, 19]], alone, atol=1e-4)
+        np.testing.assert_array_equal(_run(tiny, X)[[0, 7, 19]], alone)
 
-    def test_the_order_of_windows_is_kept_over_blocks(
-        self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("block", "batch"), [(7, 64), (7, 3), (256, 1), (20, 6)])
+    def test_blocks_and_batches_change_no_feature(
+        self,
+        tiny: Backbone,
+        X: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+        block: int,
+        batch: int,
     ) -> None:
         whole = _run(tiny, X)
-        monkeypatch.setattr("ecglens.features.BLOCK", 7)
-        np.testing.assert_allclose(_run(tiny, X), whole, atol=1e-4)
+        monkeypatch.setattr("ecglens.features.BLOCK", block)
+        monkeypatch.setattr("ecglens.features.BATCH", batch)
+        np.testing.assert_array_equal(_run(tiny, X), whole)
+
+    @pytest.mark.parametrize("threads", [1, 2, 5])
+    def test_threads_change_no_feature(self, tiny: Backbone, X: np.ndarray, threads: int) -> None:
+        found = _run(tiny, X, engine=EngineSettings(precision="fp32", threads=threads))
+        expected = _run(tiny, X, engine=EngineSettings(precision="fp32"))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+    def test_features_are_the_pooled_maps_of_the_public_images(
+        self, tiny: Backbone, X: np.ndarray
+    ) -> None:
+        """Gray images, helpers and batches are a detail of how."""
+        for image in (SMALL, replace(SMALL, stft_s=(0.256, 0.448, 1.024))):
+            maps = make_engine(tiny, ["stage1", "stage3"]).run(make_images(X, 125, image))
+            expected = [pool(maps[layer], pooling) for layer, pooling in OUTPUTS]
+            found = Extractor(tiny, OUTPUTS, image).run(X, 125)
+            for output, values in zip(OUTPUTS, expected, strict=True):
+                np.testing.assert_allclose(found[output], values, rtol=1e-4, atol=1e-5)
 
     def test_no_window_gives_no_features(self, tiny: Backbone, X: np.ndarray) -> None:
         assert _run(tiny, X[:0]).shape == (0, 36)
@@ -94,10 +119,41 @@ class TestExtractor:
         with pytest.raises(UsageError, match="no layer to extract"):
             Extractor(tiny, [], SMALL)
 
-    def test_an_unreadable_window_is_refused(self, tiny: Backbone, X: np.ndarray) -> None:
-        flat = np.concatenate([X[:2], np.zeros((1, 1250), np.float32)])
-        with pytest.raises(UnreadableWindowError, match=r"1 of 3 windows.*2 \(flat\)"):
+    def test_an_unreadable_window_is_refused_by_its_number(
+        self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecglens.features.BATCH", 2)
+        flat = np.concatenate([X[:4], np.zeros((1, 1250), np.float32)])
+        with pytest.raises(UnreadableWindowError, match=r"1 of 5 windows.*4 \(flat\)"):
             _run(tiny, flat)
+        with pytest.raises(WindowError, match=r"X has shape \(1250,\)"):
+            _run(tiny, X[0])
+
+    def test_an_error_of_a_helper_surfaces(self, tiny: Backbone, X: np.ndarray) -> None:
+        with pytest.raises(WindowError, match=r"windows of 0\.32 s are shorter than the longest"):
+            _run(tiny, X[:, :40])
+
+    def test_ctrl_c_ends_it_and_leaves_nothing_behind(
+        self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecglens.features.BATCH", 2)
+        monkeypatch.setattr("ecglens.features.BLOCK", 4)
+
+        class Interrupted:
+            def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("ecglens.features.make_engine", lambda *_, **__: Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            _run(tiny, X)
+        assert not [t for t in threading.enumerate() if t.name.startswith("ecglens")]
+
+    def test_where_there_is_no_bf16_auto_is_fp32(
+        self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        exact = _run(tiny, X, engine=EngineSettings(precision="fp32"))
+        monkeypatch.setattr("ecglens.backbones.openvino_engine.has_bf16", lambda _core: False)
+        np.testing.assert_array_equal(_run(tiny, X), exact)
 
 
 class TestCache:
@@ -129,22 +185,26 @@ class TestCache:
         with pytest.raises(Killed):
             extractor.run(X, 125, progress=kill)
         computed: list[int] = []
-        compute = Extractor._compute
 
-        def counting(self: Extractor, part: np.ndarray, *rest: Any) -> Any:
-            computed.append(len(part))
-            return compute(self, part, *rest)
+        class Counting:
+            def __init__(self, *args: Any, **settings: Any) -> None:
+                self.engine = make_engine(*args, **settings)
 
-        monkeypatch.setattr(Extractor, "_compute", counting)
+            def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+                computed.append(len(images))
+                return self.engine.run(images)
+
+        monkeypatch.setattr("ecglens.features.make_engine", Counting)
         again = _run(tiny, X, store=FeatureStore(tmp_path))
         assert computed == [5, 5]
-        np.testing.assert_allclose(again, whole, atol=1e-4)
+        np.testing.assert_array_equal(again, whole)
 
     @pytest.mark.parametrize(
         "change",
         [
             {"image": replace(SMALL, dynamic_range_db=30.0)},
             {"engine": EngineSettings(precision="fp32")},
+            {"half": True},
         ],
     )
     def test_other_settings_do_not_find_old_features(
@@ -158,6 +218,38 @@ class TestCache:
         if "engine" in change and keys[0]["precision"] == "fp32":
             pytest.skip("this processor has no bf16")
         assert keys[0] != keys[1]
+
+    def test_half_the_space_for_the_same_features_cold_and_warm(
+        self, tiny: Backbone, X: np.ndarray, tmp_path: Path
+    ) -> None:
+        exact = _run(tiny, X, store=FeatureStore(tmp_path / "whole"))
+        cold = _run(tiny, X, half=True, store=FeatureStore(tmp_path / "half"))
+        warm = _run(tiny, X, half=True, store=FeatureStore(tmp_path / "half"))
+        np.testing.assert_array_equal(warm, cold)
+        assert not np.array_equal(cold, exact)
+        np.testing.assert_allclose(cold, exact, rtol=2**-11, atol=2**-25)
+        sizes = [
+            sum(path.stat().st_size - 128 for path in (tmp_path / name).rglob("*.npy"))
+            for name in ("half", "whole")
+        ]
+        assert sizes[0] * 2 == sizes[1]
+
+    def test_what_float16_cannot_hold_stays_as_it_is(
+        self, tiny: Backbone, X: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def huge(maps: np.ndarray, pooling: str) -> np.ndarray:
+            rows = pool(maps, pooling)
+            rows[3] *= np.float32(1e8)
+            return rows
+
+        monkeypatch.setattr("ecglens.features.pool", huge)
+        exact = _run(tiny, X)
+        for _ in ("cold", "warm"):
+            rounded = _run(tiny, X, half=True, store=FeatureStore(tmp_path))
+            beyond = np.abs(exact) > 65520
+            assert 0 < beyond.sum() < beyond.size / 10
+            np.testing.assert_array_equal(rounded[beyond], exact[beyond])
+            np.testing.assert_allclose(rounded, exact, rtol=2**-11, atol=2**-25)
 
     def test_other_weights_do_not_find_old_features(
         self, tiny: Backbone, X: np.ndarray, tmp_path: Path
@@ -202,6 +294,20 @@ class TestCNNFeatures:
         marked = _features(tiny_path, unreadable="nan").fit(X).transform(spoilt)
         assert np.isnan(marked).all(axis=1).nonzero()[0].tolist() == [3]
 
+    def test_float16_features_take_half_the_memory(self, tiny_path: Path, X: np.ndarray) -> None:
+        exact = _features(tiny_path).fit(X).transform(X)
+        half = _features(tiny_path, dtype="float16").fit(X).transform(X)
+        assert half.dtype == np.float16
+        np.testing.assert_array_equal(half, exact.astype(np.float16))
+
+    def test_float16_refuses_what_it_cannot_hold(
+        self, tiny_path: Path, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecglens.features.pool", lambda *a: pool(*a) * np.float32(1e8))
+        fitted = _features(tiny_path, dtype="float16").fit(X)
+        with pytest.raises(UsageError, match="beyond the 65504 of float16; take dtype='float32'"):
+            fitted.transform(X)
+
     def test_parameters_survive_clone_and_copy(self, tiny_path: Path, X: np.ndarray) -> None:
         fitted = _features(tiny_path, pooling="max").fit(X)
         assert clone(fitted).get_params() == fitted.get_params()
@@ -212,6 +318,7 @@ class TestCNNFeatures:
         ("change", "message"),
         [
             ({"image": "salem2019"}, "unknown image preset 'salem2019'; did you mean 'salem2018'"),
+            ({"dtype": "float64"}, "dtype must be 'float32' or 'float16', got 'float64'"),
             ({"unreadable": "drop"}, "unreadable must be 'error' or 'nan', got 'drop'"),
             ({"pooling": "avg"}, "unknown pooling 'avg'"),
             ({"engine": "openvine"}, "unknown engine 'openvine'; did you mean 'openvino'"),

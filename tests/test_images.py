@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import spectrogram
 
 from ecglens.errors import UnreadableWindowError, UsageError, WindowError
-from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
+from ecglens.images import IMAGE_PRESETS, ImageSettings, draw_channels, filter_windows, make_images
 from tests.signals_of import beats, fibrillation
 
 PLAIN = ImageSettings()
@@ -84,7 +84,38 @@ def test_an_image_does_not_depend_on_its_neighbours() -> None:
     X = np.stack([beats(10, 125, seed=i) for i in range(5)])
     together = make_images(X, 125, PLAIN)
     alone = np.concatenate([make_images(X[i : i + 1], 125, PLAIN) for i in range(5)])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_array_equal(together, alone)
+
+
+def _image_by_definition(x: np.ndarray, image: ImageSettings) -> np.ndarray:
+    """Draw one window in float64, a frame and a column at a time."""
+    signal = filter_windows(x[None], image.fs, image)[0].astype(np.float64)
+    length, hop = round(image.stft_s[0] * image.fs), round(image.hop_s * image.fs)
+    padded = np.pad(signal, (length // 2, length - length // 2 - 1), mode="reflect")
+    seconds = np.arange(length) / image.fs
+    taper = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+    waves = np.exp(-2j * np.pi * np.outer(image.row_hz(), seconds)) * taper
+    frames = range(0, len(signal), hop)
+    power = np.array([np.abs(waves @ padded[at : at + length]) ** 2 for at in frames]).T
+    at = np.linspace(0, power.shape[1] - 1, image.width)
+    drawn = np.array([np.interp(at, np.arange(power.shape[1]), row) for row in power])
+    decibels = 10 * np.log10(np.maximum(drawn / drawn.max(), 1e-30))
+    return np.clip(1 + decibels / image.dynamic_range_db, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *IMAGE_PRESETS.values(),
+        replace(PLAIN, stft_s=(0.392,), hop_s=0.048, height=40, width=50),  # nothing divides
+        replace(PLAIN, hop_s=0.4, width=200),  # more columns than frames
+    ],
+)
+def test_an_image_is_what_its_definition_says(image: ImageSettings) -> None:
+    X = np.stack([beats(10, 125, seed=1), fibrillation(10, 125) * 300 + 40])
+    drawn = make_images(X, 125, image)[:, 0]
+    for window, made in zip(X, drawn, strict=True):
+        np.testing.assert_allclose(made, _image_by_definition(window, image), atol=1e-4)
 
 
 @pytest.mark.parametrize("fs", [100.0, 250.0, 360.0, 500.0])
@@ -99,7 +130,10 @@ def test_one_length_fills_three_channels_alike_and_three_lengths_do_not() -> Non
     x = beats(10, 125)[None]
     same = make_images(x, 125, PLAIN)[0]
     np.testing.assert_array_equal(same[0], same[2])
-    three = make_images(x, 125, replace(PLAIN, stft_s=(0.256, 0.512, 1.024)))[0]
+    np.testing.assert_array_equal(draw_channels(x, 125, PLAIN)[0], same[:1])
+    lengths = replace(PLAIN, stft_s=(0.256, 0.512, 1.024))
+    three = make_images(x, 125, lengths)[0]
+    np.testing.assert_array_equal(draw_channels(x, 125, lengths)[0], three)
     np.testing.assert_array_equal(three[1], same[0])
     # A short frame tells neighbouring instants apart better than a long one.
     contrast = three.mean(axis=1).std(axis=-1)
@@ -156,6 +190,11 @@ class TestSettings:
     def test_presets_survive_a_dictionary(self, name: str) -> None:
         preset = IMAGE_PRESETS[name]
         assert ImageSettings.from_dict(preset.to_dict()) == preset
+
+    def test_lists_are_as_good_as_tuples(self) -> None:
+        listed = ImageSettings(band_hz=[0.5, 40.0], stft_s=[0.512])  # type: ignore[arg-type]
+        assert listed == PLAIN
+        assert hash(listed) == hash(PLAIN)
 
     def test_an_unknown_key_gets_a_suggestion(self) -> None:
         with pytest.raises(

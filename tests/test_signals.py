@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecglens.errors import UsageError, WindowError
 from ecglens.signals import band_pass, fill_gaps, resample, unreadable_reasons
@@ -37,6 +40,24 @@ class TestResample:
         rows = np.stack([_sine(1.0, 250.0), _sine(2.0, 250.0)])
         np.testing.assert_array_equal(resample(rows, 250, 125)[1], resample(rows[1], 250, 125))
 
+    @pytest.mark.parametrize(
+        ("fs", "fs_out", "n_samples"),
+        [
+            (250.0, 125.0, 2500),
+            (360.0, 125.0, 3601),
+            (100.0, 125.0, 77),
+            (257.0, 125.0, 300_000),  # more blocks than are computed at once
+            (1000.0, 125.0, 3),  # shorter than the filter
+            (333.3, 125.0, 3333),  # a ratio of large numbers
+        ],
+    )
+    def test_it_is_scipy_s_filter(self, fs: float, fs_out: float, n_samples: int) -> None:
+        x = np.random.default_rng(0).normal(size=(2, n_samples)) + 3
+        level = np.median(x, axis=-1, keepdims=True)
+        ratio = Fraction(fs_out / fs).limit_denominator(2000)
+        theirs = resample_poly(x - level, ratio.numerator, ratio.denominator, axis=-1) + level
+        np.testing.assert_allclose(resample(x, fs, fs_out), theirs, atol=1e-5)
+
     @pytest.mark.parametrize("fs", [0.0, -5.0, float("nan"), 1e9])
     def test_a_rate_out_of_range_is_refused(self, fs: float) -> None:
         with pytest.raises(UsageError, match="fs must be from 10 to 100000 Hz"):
@@ -57,6 +78,14 @@ class TestBandPass:
         pulse = np.zeros(1001, np.float32)
         pulse[500] = 1.0
         assert int(np.argmax(band_pass(pulse, 250, 0.5, 40))) == 500
+
+    @pytest.mark.parametrize("shape", [(1250,), (3, 1250), (2, 3, 200), (2,)])
+    def test_it_is_scipy_s_filter_run_both_ways(self, shape: tuple[int, ...]) -> None:
+        x = np.random.default_rng(0).normal(size=shape).cumsum(axis=-1)
+        sections = butter(3, (0.2, 40), btype="bandpass", fs=125, output="sos")
+        theirs = sosfiltfilt(sections, x, padlen=min(shape[-1] - 1, 625))
+        ours = band_pass(x, 125, 0.2, 40, order=3)
+        np.testing.assert_array_equal(ours, theirs.astype(np.float32))
 
     def test_edges_that_do_not_fit_the_rate_are_refused(self) -> None:
         with pytest.raises(UsageError, match=r"0 < low < high < 25 Hz"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ecglens.npy import read_array
 FloatArray = npt.NDArray[np.float32]
 
 # Raised whenever images, poolings or engines come to give other numbers.
-_FORMAT = "ecglens-features-2"
+_FORMAT = "ecglens-features-3"
 _logger = logging.getLogger(__name__)
 
 
@@ -29,6 +29,7 @@ class FeatureStore:
     A block is one layer and pooling of some consecutive windows. It is written whole or not at
     all, so a killed run goes on where it stopped, and several processes may share the folder.
     When the folder cannot be written, features are still computed; a log line says so once.
+    Values that float16 holds exactly take two bytes each, others four; they come back the same.
 
     Args:
         folder: made when the first block is written.
@@ -39,17 +40,26 @@ class FeatureStore:
         self._writable = True
 
     def key(self, X: npt.NDArray[Any], settings: Mapping[str, Any]) -> str:
-        """Return the name of a block: SHA-256 over the windows and all settings.
+        """Return the name of a block; see :meth:`keys`."""
+        return self.keys(X, [settings])[0]
+
+    def keys(self, X: npt.NDArray[Any], settings: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return names of blocks of the same windows: SHA-256 over the windows and all settings.
 
         Args:
-            X: the windows of the block.
-            settings: JSON-ready values that decide the features (rate, image, network, output).
+            X: the windows of the blocks; they are read once.
+            settings: for each block JSON-ready values that decide the features (rate, image,
+                network, output).
         """
-        digest = hashlib.sha256(_FORMAT.encode())
-        digest.update(json.dumps([list(X.shape), str(X.dtype)]).encode())
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        digest.update(np.ascontiguousarray(X).data)
-        return digest.hexdigest()
+        windows = hashlib.sha256(_FORMAT.encode())
+        windows.update(json.dumps([list(X.shape), str(X.dtype)]).encode())
+        windows.update(np.ascontiguousarray(X).data)
+        names = []
+        for each in settings:
+            digest = windows.copy()
+            digest.update(json.dumps(each, sort_keys=True).encode())
+            names.append(digest.hexdigest())
+        return names
 
     def load(self, key: str, n_windows: int) -> FloatArray | None:
         """Return the block (n_windows, n_features), or None when it is absent or damaged."""
@@ -58,7 +68,8 @@ class FeatureStore:
             block = read_array(lambda: path.open("rb"), path.stat().st_size)
         except (OSError, ValueError):
             return None
-        if block.ndim != 2 or len(block) != n_windows or block.dtype != np.float32:
+        known = block.dtype in (np.float16, np.float32)
+        if block.ndim != 2 or len(block) != n_windows or not known:
             return None
         return block.astype(np.float32, copy=False)
 
@@ -67,12 +78,20 @@ class FeatureStore:
         if not self._writable:
             return
         path = self._path(key)
+        half = as_half(block)
+        kept = half if np.array_equal(half, block) else block
         try:
             make_folder(path.parent)
-            write_atomically(path, lambda file: np.save(file, block, allow_pickle=False))
+            write_atomically(path, lambda file: np.save(file, kept, allow_pickle=False))
         except OutputError as error:
             self._writable = False
             _logger.warning("features are not kept: %s", error)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
+
+
+def as_half(values: FloatArray) -> npt.NDArray[np.float16]:
+    """Return the nearest float16 values; those beyond 65504 become infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,20 +17,23 @@ from ecglens.backbones import Backbone, load_backbone
 from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.pooling import pool, pooled_size
 from ecglens.backbones.precision import resolve_precision
-from ecglens.cache import FeatureStore
+from ecglens.cache import FeatureStore, as_half
 from ecglens.errors import UsageError, suggest
-from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
+from ecglens.images import IMAGE_PRESETS, ImageSettings, draw_channels, refuse_unreadable
 from ecglens.signals import unreadable_reasons
+from ecglens.threads import helpers, one_ahead
 
 FloatArray = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32] | npt.NDArray[np.float16]
 Output = tuple[str, str]
 """One layer and one pooling of it."""
 
 BLOCK = 256
-"""Windows per block of the cache."""
+"""Windows per block of the cache. The images of two blocks exist at one time: 33 MB at 128 x 128
+where the three channels are equal, else 100 MB."""
 
-BATCH = 128
-"""Images that exist at one time; at 128 x 128 they take 25 MB."""
+BATCH = 64
+"""Windows whose images are made, shown to the network and pooled together."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,21 @@ class EngineSettings:
     threads: int | None = None
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Windows on their way: what the store had of them, and images for the rest."""
+
+    n_windows: int
+    keys: Mapping[Output, str]
+    found: dict[Output, FloatArray]
+    images: Sequence[Future[FloatArray]]
+
+
 @dataclass
 class Extractor:
     """Runs images and network over windows, a block at a time.
+
+    Images of the next block are made while the network runs on one.
 
     Attributes:
         backbone: the frozen network.
@@ -59,6 +75,8 @@ class Extractor:
         image: how windows become images; its size must be the backbone's.
         engine: what runs the network.
         store: where blocks are kept, or None.
+        half: round features to what float16 holds, so that they take half the space in the store;
+            those beyond 65504, where float16 ends, stay as they are.
 
     Raises:
         BackboneError: a layer or the engine is unknown.
@@ -70,6 +88,7 @@ class Extractor:
     image: ImageSettings
     engine: EngineSettings = field(default_factory=EngineSettings)
     store: FeatureStore | None = None
+    half: bool = False
     _running: Engine | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -98,48 +117,62 @@ class Extractor:
             UnreadableWindowError: a window is flat or missing.
         """
         array = np.ascontiguousarray(X, dtype=np.float32)
+        refuse_unreadable(array, fs)
         blocks: dict[Output, list[FloatArray]] = {output: [] for output in self.outputs}
-        for start in range(0, len(array), BLOCK):
-            part = array[start : start + BLOCK]
-            for output, block in self._block(part, fs).items():
-                blocks[output].append(block)
-            if progress is not None:
-                progress(start + len(part), len(array))
+        parts = [array[start : start + BLOCK] for start in range(0, len(array), BLOCK)]
+        done = 0
+        with helpers(self.engine.threads) as executor:
+            for block in one_ahead(self._begin(part, fs, executor) for part in parts):
+                for output, rows in self._finish(block, executor).items():
+                    blocks[output].append(rows)
+                done += block.n_windows
+                if progress is not None:
+                    progress(done, len(array))
         return {
-            output: np.concatenate([np.empty((0, self._size(output)), np.float32), *parts])
-            for output, parts in blocks.items()
+            output: np.concatenate([np.empty((0, self._size(output)), np.float32), *rows])
+            for output, rows in blocks.items()
         }
 
     def _size(self, output: Output) -> int:
         return pooled_size(self.backbone.layer(output[0]), output[1])
 
-    def _block(self, X: FloatArray, fs: float) -> dict[Output, FloatArray]:
+    def _begin(self, X: FloatArray, fs: float, executor: Executor) -> _Block:
+        """Look up a block, and have images made where it is not all there."""
         keys: dict[Output, str] = {}
         found: dict[Output, FloatArray] = {}
         if self.store is not None:
-            keys = {out: self.store.key(X, self._identity(out, fs)) for out in self.outputs}
+            names = self.store.keys(X, (self._identity(out, fs) for out in self.outputs))
+            keys = dict(zip(self.outputs, names, strict=True))
             for output, key in keys.items():
-                block = self.store.load(key, len(X))
-                if block is not None:
-                    found[output] = block
-        todo = [output for output in self.outputs if output not in found]
-        if todo:
-            found.update(self._compute(X, fs, todo))
+                rows = self.store.load(key, len(X))
+                if rows is not None:
+                    found[output] = rows
+        parts = range(0, len(X) if len(found) < len(self.outputs) else 0, BATCH)
+        images = [executor.submit(draw_channels, X[i : i + BATCH], fs, self.image) for i in parts]
+        return _Block(len(X), keys, found, images)
+
+    def _finish(self, block: _Block, executor: Executor) -> dict[Output, FloatArray]:
+        """Return a block's features, and keep those that are new."""
+        todo = [output for output in self.outputs if output not in block.found]
+        if not todo:
+            return block.found
+        computed = self._compute(block.images, todo, executor)
         if self.store is not None:
-            for output in todo:
-                self.store.save(keys[output], found[output])
-        return found
+            for output, rows in computed.items():
+                self.store.save(block.keys[output], rows)
+        return block.found | computed
 
     def _compute(
-        self, X: FloatArray, fs: float, outputs: Sequence[Output]
+        self, images: Sequence[Future[FloatArray]], outputs: Sequence[Output], executor: Executor
     ) -> dict[Output, FloatArray]:
+        """Run the network here, while helpers pool the maps before and make the images behind."""
         engine = self._engine()
-        parts: dict[Output, list[FloatArray]] = {output: [] for output in outputs}
-        for start in range(0, len(X), BATCH):
-            maps = engine.run(make_images(X[start : start + BATCH], fs, self.image))
-            for layer, pooling in outputs:
-                parts[layer, pooling].append(pool(maps[layer], pooling))
-        return {output: np.concatenate(rows) for output, rows in parts.items()}
+        waiting = [
+            executor.submit(_pooled, engine.run(made.result()), outputs, self.half)
+            for made in images
+        ]
+        rows = [pooled.result() for pooled in waiting]
+        return {output: np.concatenate([row[output] for row in rows]) for output in outputs}
 
     @property
     def _layers(self) -> tuple[str, ...]:
@@ -155,6 +188,7 @@ class Extractor:
                 device=chosen.device,
                 precision=chosen.precision,
                 threads=chosen.threads,
+                gray=len(self.image.stft_s) == 1,
             )
         return self._running
 
@@ -169,7 +203,21 @@ class Extractor:
             "layers": list(self._layers),
             "engine": [self.engine.engine, self.engine.device],
             "precision": resolve_precision(self.engine.engine, self.engine.precision),
+            "half": self.half,
         }
+
+
+def _pooled(
+    maps: Mapping[str, FloatArray], outputs: Sequence[Output], half: bool
+) -> dict[Output, FloatArray]:
+    rows = {(layer, pooling): pool(maps[layer], pooling) for layer, pooling in outputs}
+    return {output: _rounded(values) for output, values in rows.items()} if half else rows
+
+
+def _rounded(values: FloatArray) -> FloatArray:
+    """Round to float16 what float16 can hold; values do not depend on each other."""
+    half = as_half(values).astype(np.float32)
+    return np.where(np.isfinite(half), half, values)
 
 
 def outputs_of(layers: str | Sequence[str], pooling: str | Sequence[str]) -> tuple[Output, ...]:
@@ -214,6 +262,8 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
         cache_dir: folder for computed features; None keeps none.
         unreadable: ``"error"``, or ``"nan"`` for rows of NaN where a window is flat or missing.
+        dtype: ``"float32"``, or ``"float16"`` for features that take half the memory and half the
+            space in ``cache_dir``, rounded by up to 0.05 % (or 3e-8 where they are below 6e-5).
 
     Attributes:
         backbone_: the loaded network.
@@ -234,6 +284,7 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         precision: str = "auto",
         cache_dir: str | Path | None = None,
         unreadable: str = "error",
+        dtype: str = "float32",
     ) -> None:
         self.fs = fs
         self.backbone = backbone
@@ -246,6 +297,7 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         self.precision = precision
         self.cache_dir = cache_dir
         self.unreadable = unreadable
+        self.dtype = dtype
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Load the network and check that layers, poolings and images fit together.
@@ -257,6 +309,8 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         validate_data(self, X, dtype=np.float32, ensure_all_finite=False)
         if self.unreadable not in ("error", "nan"):
             raise UsageError(f"unreadable must be 'error' or 'nan', got {self.unreadable!r}")
+        if self.dtype not in ("float32", "float16"):
+            raise UsageError(f"dtype must be 'float32' or 'float16', got {self.dtype!r}")
         image = image_settings(self.image)
         if isinstance(self.backbone, Backbone):
             self.backbone_ = self.backbone
@@ -269,17 +323,19 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
             image=image,
             engine=EngineSettings(self.engine, self.device, self.precision),
             store=None if self.cache_dir is None else FeatureStore(self.cache_dir),
+            half=self.dtype == "float16",
         )
         return self
 
-    def transform(self, X: npt.ArrayLike) -> FloatArray:
-        """Return features, float32, shape (n_windows, n_features).
+    def transform(self, X: npt.ArrayLike) -> Features:
+        """Return features of type ``dtype``, shape (n_windows, n_features).
 
         Args:
             X: windows in mV, shape (n_windows, n_samples).
 
         Raises:
             UnreadableWindowError: a window is flat or missing and ``unreadable`` is ``"error"``.
+            UsageError: a feature is beyond 65504, which float16 cannot hold.
         """
         check_is_fitted(self, "backbone_")
         array = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite=False)
@@ -287,7 +343,7 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
             return self._concatenated(array)
         readable = unreadable_reasons(array, self.fs) == ""
         found = self._concatenated(array[readable])
-        rows = np.full((len(array), found.shape[1]), np.nan, dtype=np.float32)
+        rows = np.full((len(array), found.shape[1]), np.nan, dtype=found.dtype)
         rows[readable] = found
         return rows
 
@@ -304,14 +360,23 @@ class CNNFeatures(TransformerMixin, BaseEstimator):
         ]
         return np.array(names, dtype=object)
 
-    def _concatenated(self, X: FloatArray) -> FloatArray:
-        return concatenate_outputs(self._extractor.run(X, self.fs))
+    def _concatenated(self, X: FloatArray) -> Features:
+        features = concatenate_outputs(self._extractor.run(X, self.fs))
+        if self.dtype == "float32":
+            return features
+        half = as_half(features)
+        if np.isinf(half).any():
+            raise UsageError(
+                f"features of {self.backbone_.name} reach {np.abs(features).max():g}, beyond the "
+                "65504 of float16; take dtype='float32'"
+            )
+        return half
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Missing samples are bridged or marked, as `unreadable` says.
         tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = []  # features are float32, whatever came in
+        tags.transformer_tags.preserves_dtype = []  # features are of `dtype`, whatever came in
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -12,9 +13,18 @@ import numpy.typing as npt
 
 from ecglens.errors import UnreadableWindowError, UsageError, WindowError, suggest
 from ecglens.records import check_fs
-from ecglens.signals import band_pass, fill_gaps, resample, unreadable_reasons
+from ecglens.signals import band_pass, fill_gaps, read_only, resample, unreadable_reasons
 
 FloatArray = npt.NDArray[np.float32]
+
+_FILTERED = 128
+"""Windows that are filtered at once."""
+
+_DRAWN = 8
+"""Windows that are drawn at once, so that what lies between signal and image stays in the cache."""
+
+_COLUMNS = 32
+"""Columns per block of the interpolation; the matrix is zero far from its diagonal."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class ImageSettings:
 
     def __post_init__(self) -> None:
         check_fs(self.fs, "image settings")
+        for name in ("band_hz", "stft_s"):  # a list would make the settings unhashable
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         rules = {
             "band_hz must be (low, high) with 0 < low < high < fs / 2": len(self.band_hz) == 2
             and 0 < self.band_hz[0] < self.band_hz[1] < self.fs / 2,
@@ -139,12 +151,26 @@ def make_images(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatAr
         WindowError: a window is shorter than the longest STFT frame.
     """
     array = np.asarray(X, dtype=np.float32)
-    if array.ndim != 2:
-        raise WindowError(f"X has shape {array.shape}; it must be (n_windows, n_samples)")
-    _refuse_unreadable(array, fs)
-    signal = filter_windows(array, fs, settings)
-    images = [_log_power(signal, length_s, settings) for length_s in settings.stft_s]
-    return np.stack(images * (3 // len(images)), axis=1)
+    refuse_unreadable(array, fs)
+    channels = draw_channels(array, fs, settings)
+    return np.repeat(channels, 3 // channels.shape[1], axis=1)
+
+
+def draw_channels(X: FloatArray, fs: float, settings: ImageSettings) -> FloatArray:
+    """Turn readable windows into images, with channels that are equal given once.
+
+    Returns:
+        float32, shape (n_windows, 1 or 3, height, width): a channel for each STFT length.
+
+    Raises:
+        WindowError: a window is shorter than the longest STFT frame.
+    """
+    sizes = (len(X), len(settings.stft_s), settings.height, settings.width)
+    channels = np.empty(sizes, dtype=np.float32)
+    for start in range(0, len(X), _FILTERED):
+        part = slice(start, start + _FILTERED)
+        _draw(filter_windows(X[part], fs, settings), settings, channels[part])
+    return channels
 
 
 def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatArray:
@@ -158,7 +184,7 @@ def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> Floa
     """
     array = np.asarray(X, dtype=np.float32)
     finite = fill_gaps(np.where(np.isfinite(array), array, np.nan))
-    centred = finite - np.median(finite, axis=-1, keepdims=True)
+    centred = finite - finite.mean(axis=-1, keepdims=True)
     moved = resample(centred, fs, settings.fs)
     shortest = max(settings.stft_s)
     if moved.shape[-1] < shortest * settings.fs:
@@ -169,10 +195,19 @@ def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> Floa
     low_hz, high_hz = settings.band_hz
     passed = band_pass(moved, settings.fs, low_hz, high_hz, order=settings.filter_order)
     deviation = passed.std(axis=-1, keepdims=True)
-    return np.asarray(passed / np.maximum(deviation, np.finfo(np.float32).tiny), dtype=np.float32)
+    passed /= np.maximum(deviation, np.finfo(np.float32).tiny)
+    return passed
 
 
-def _refuse_unreadable(X: FloatArray, fs: float) -> None:
+def refuse_unreadable(X: FloatArray, fs: float) -> None:
+    """Check that every window can become an image.
+
+    Raises:
+        UnreadableWindowError: a window is flat or missing.
+        WindowError: ``X`` is not (n_windows, n_samples).
+    """
+    if X.ndim != 2:
+        raise WindowError(f"X has shape {X.shape}; it must be (n_windows, n_samples)")
     reasons = unreadable_reasons(X, fs)
     bad = np.flatnonzero(reasons != "")
     if len(bad):
@@ -184,19 +219,32 @@ def _refuse_unreadable(X: FloatArray, fs: float) -> None:
         )
 
 
-def _log_power(signal: FloatArray, length_s: float, settings: ImageSettings) -> FloatArray:
-    """Return images (n_windows, height, width) of one time-frequency resolution."""
+def _draw(signal: FloatArray, settings: ImageSettings, channels: FloatArray) -> None:
+    """Fill channels (n_windows, n_lengths, height, width) from filtered windows."""
+    for start in range(0, len(signal), _DRAWN):
+        part = slice(start, start + _DRAWN)
+        for channel, length_s in enumerate(settings.stft_s):
+            _draw_level(signal[part], length_s, settings, channels[part, channel])
+
+
+def _draw_level(
+    signal: FloatArray, length_s: float, settings: ImageSettings, level: FloatArray
+) -> None:
+    """Fill ``level`` (n_windows, height, width) with log power, 0 to 1, in place throughout."""
     power = _stft_power(signal, length_s, settings)
-    power = power @ _columns(power.shape[-1], settings.width)
-    peak = power.max(axis=(-2, -1), keepdims=True)
-    floor = np.float32(10 ** (-settings.dynamic_range_db / 10))
-    level = np.log10(np.maximum(power / np.maximum(peak, 1e-30), floor))
-    level *= 10 / settings.dynamic_range_db
-    return np.asarray(np.clip(1 + level, 0, 1), dtype=np.float32)
+    for used, columns, weights in _columns(power.shape[1], settings.width):
+        np.matmul(power[:, used].transpose(0, 2, 1), weights, out=level[:, :, columns])
+    peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), np.float32(1e-10))
+    floor = peak * np.float32(10 ** (-settings.dynamic_range_db / 10))
+    np.maximum(level, floor, out=level)
+    np.log(level, out=level)  # many values at a time, unlike log10
+    level -= np.log(floor)
+    level *= np.float32(10 / (settings.dynamic_range_db * np.log(10)))
+    np.clip(level, 0, 1, out=level)
 
 
 def _stft_power(signal: FloatArray, length_s: float, settings: ImageSettings) -> FloatArray:
-    """Return STFT power (n_windows, height, n_frames) at the image's own frequencies.
+    """Return STFT power (n_windows, n_frames, height) at the image's own frequencies.
 
     The transform is evaluated at the rows' own frequencies by a matrix product, which is what a
     zero-padded FFT and interpolation between its bins would approximate.
@@ -206,20 +254,34 @@ def _stft_power(signal: FloatArray, length_s: float, settings: ImageSettings) ->
     before = length // 2
     padded = np.pad(signal, ((0, 0), (before, length - before - 1)), mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, length, axis=-1)[:, ::hop]
-    cosines, sines = _fourier_basis(length, settings)
-    power = np.square(frames @ cosines) + np.square(frames @ sines)
-    return np.ascontiguousarray(power.transpose(0, 2, 1))
+    # A product for each window, not one for all: so neighbours change no bit of an image.
+    spectrum = np.ascontiguousarray(frames) @ _fourier_basis(length, settings)
+    np.square(spectrum, out=spectrum)
+    cosines, sines = spectrum[..., : settings.height], spectrum[..., settings.height :]
+    cosines += sines
+    return np.asarray(cosines)
 
 
-def _fourier_basis(length: int, settings: ImageSettings) -> tuple[FloatArray, FloatArray]:
-    """Return Hann-tapered cosines and sines, each (length, height), highest frequency first."""
+@lru_cache(maxsize=16)
+def _fourier_basis(length: int, settings: ImageSettings) -> FloatArray:
+    """Return Hann-tapered cosines, then sines, (length, 2 height), highest frequency first."""
     angle = 2 * np.pi * np.outer(np.arange(length) / settings.fs, settings.row_hz())
     taper = np.sin(np.pi * (np.arange(length) + 0.5) / length)[:, None] ** 2
-    return (taper * np.cos(angle)).astype(np.float32), (taper * np.sin(angle)).astype(np.float32)
+    basis = taper * np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    return read_only(basis)
 
 
-def _columns(n_frames: int, width: int) -> FloatArray:
-    """Return the linear interpolation (n_frames, width) from STFT frames to image columns."""
+@lru_cache(maxsize=16)
+def _columns(n_frames: int, width: int) -> tuple[tuple[slice, slice, FloatArray], ...]:
+    """Return the linear interpolation from STFT frames to image columns, in blocks of columns.
+
+    Each block is (frames used, columns made, weights of shape (frames, columns)).
+    """
     at = np.linspace(0, n_frames - 1, width)
-    distance = np.abs(at[None, :] - np.arange(n_frames)[:, None])
-    return np.asarray(np.clip(1 - distance, 0, None), dtype=np.float32)
+    blocks = []
+    for start in range(0, width, _COLUMNS):
+        columns = slice(start, min(start + _COLUMNS, width))
+        used = slice(int(at[columns][0]), int(np.ceil(at[columns][-1])) + 1)
+        distance = np.abs(at[None, columns] - np.arange(used.start, used.stop)[:, None])
+        blocks.append((used, columns, read_only(np.clip(1 - distance, 0, None))))
+    return tuple(blocks)

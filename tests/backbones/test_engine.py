@@ -83,6 +83,21 @@ def test_the_network_is_cut_behind_the_deepest_layer(tiny: Backbone) -> None:
     assert convolutions("stage3") == 3
 
 
+def test_a_small_network_is_given_more_images_at_once(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make_engine(tiny, ["stage3"]).batch_size == openvino_engine.LARGEST_BATCH
+    monkeypatch.setattr(openvino_engine, "WORTHWHILE", 1)
+    assert make_engine(tiny, ["stage3"], precision="fp32").batch_size == 8
+
+
+def test_how_many_images_a_request_holds() -> None:
+    densenet121, small = 900_000_000, 60_000_000
+    assert openvino_engine.best_batch(densenet121, "bf16") == 2
+    assert openvino_engine.best_batch(densenet121, "fp32") == 8
+    assert openvino_engine.best_batch(small, "bf16") == 8
+
+
 def test_layers_come_in_the_order_asked_for(tiny: Backbone, images: Images) -> None:
     engine = make_engine(tiny, ["stage3", "stage1", "stage3"], precision="fp32")
     assert engine.layers == ("stage3", "stage1")
@@ -108,6 +123,20 @@ def test_images_of_another_size(tiny: Backbone) -> None:
     engine = make_engine(tiny, ["stage2"])
     with pytest.raises(UsageError, match=r"images for tiny must be \(n, 3, 32, 48\), got \(2, 3"):
         engine.run(np.zeros((2, 3, 32, 32), dtype=np.float32))
+    gray = make_engine(tiny, ["stage2"], gray=True)
+    with pytest.raises(UsageError, match=r"images for tiny must be \(n, 1, 32, 48\), got \(2, 3"):
+        gray.run(np.zeros((2, 3, 32, 48), dtype=np.float32))
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_a_gray_image_is_three_equal_channels(
+    tiny: Backbone, images: Images, precision: str
+) -> None:
+    three = make_engine(tiny, TINY_LAYERS, precision=precision)
+    one = make_engine(tiny, TINY_LAYERS, precision=precision, gray=True)
+    expected = three.run(np.repeat(images[:, :1], 3, axis=1))
+    for name, maps in one.run(images[:, :1]).items():
+        np.testing.assert_array_equal(maps, expected[name])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +176,7 @@ def test_bf16_where_there_is_none(tiny: Backbone, monkeypatch: pytest.MonkeyPatc
 def test_a_network_that_lies_about_its_maps(tiny: Backbone) -> None:
     layers = [Layer("stage1", 4, 99, 24)]
     with pytest.raises(BackboneError, match=r"tiny is damaged: layer stage1 makes maps of sizes"):
-        openvino_engine.OpenVinoEngine(tiny, layers, "fp32", None, None)
+        openvino_engine.OpenVinoEngine(tiny, layers, "fp32", None, None, False)
 
 
 def test_a_batch_size_fixed_in_the_file_is_kept(tiny: Backbone, images: Images) -> None:

@@ -37,7 +37,8 @@ class Engine(Protocol):
 
         Args:
             images: float32 (n, 3, height, width) in [0, 1], of the backbone's image size; the
-                backbone's mean and std are applied inside. n may be 0.
+                backbone's mean and std are applied inside. n may be 0. An engine for gray images
+                takes (n, 1, height, width).
 
         Returns:
             For each layer float32 (n, channels, height, width).
@@ -57,6 +58,7 @@ def make_engine(
     precision: str = "auto",
     threads: int | None = None,
     batch_size: int | None = None,
+    gray: bool = False,
 ) -> Engine:
     """Make a backbone ready to run.
 
@@ -74,6 +76,7 @@ def make_engine(
             predict with the same one.
         threads: number of processor threads; None leaves it to the engine.
         batch_size: number of images that the network sees at once; None takes the engine's best.
+        gray: images come with one channel that stands for all three; maps are the same.
 
     Returns:
         The engine.
@@ -93,10 +96,10 @@ def make_engine(
     if engine == "torch":
         from ecglens.backbones.torch_engine import TorchEngine
 
-        return TorchEngine(backbone, wanted, device, precision, threads, batch_size)
+        return TorchEngine(backbone, wanted, device, precision, threads, batch_size, gray)
     from ecglens.backbones.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(backbone, wanted, precision, threads, batch_size)
+    return OpenVinoEngine(backbone, wanted, precision, threads, batch_size, gray)
 
 
 def check_choices(engine: str, device: str, precision: str) -> None:
@@ -116,16 +119,17 @@ def _check_choice(what: str, received: str, known: tuple[str, ...]) -> None:
         raise UsageError(f"unknown {what} '{received}'{hint} choose {' or '.join(known)}")
 
 
-def checked_images(images: Floats, backbone: Backbone) -> Floats:
+def checked_images(images: Floats, backbone: Backbone, channels: int) -> Floats:
     """Return the images as contiguous float32, without a copy where they are.
 
     Raises:
-        UsageError: they are not (n, 3, height, width) of the backbone's image size.
+        UsageError: they are not (n, channels, height, width) of the backbone's image size.
     """
-    height, width = backbone.image_size
-    if images.ndim != 4 or images.shape[1:] != (3, height, width):
+    sizes = (channels, *backbone.image_size)
+    if images.ndim != 4 or images.shape[1:] != sizes:
+        wanted = ", ".join(map(str, sizes))
         raise UsageError(
-            f"images for {backbone.name} must be (n, 3, {height}, {width}), got {images.shape}; "
+            f"images for {backbone.name} must be (n, {wanted}), got {images.shape}; "
             "load the backbone with the images' size"
         )
     return np.ascontiguousarray(images, dtype=np.float32)

@@ -168,6 +168,18 @@ def image_input(model: Any, source: str) -> Any:
     return inputs[0]
 
 
+def fix_image_size(model: Any, image_size: tuple[int, int]) -> None:
+    """Write the image size into a graph that leaves it free, and what it makes of every layer."""
+    import onnx
+
+    image = image_input(model, "the network")
+    for dimension, size in zip(image.type.tensor_type.shape.dim[2:], image_size, strict=True):
+        dimension.dim_value = size
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    del model.graph.output[:]
+    model.graph.output.extend(inferred.graph.output)
+
+
 def backbone_from_onnx(data: bytes, source: str = "the ONNX model") -> Backbone:
     """Rebuild a backbone from the bytes in ``Backbone.onnx``.
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ecglens.backbones.arithmetic import multiply_adds
 from ecglens.backbones.backbone import Backbone, Layer
 from ecglens.backbones.engine import Floats, checked_images, empty_maps, filled, no_bf16
 from ecglens.errors import BackboneError
@@ -12,6 +15,10 @@ from ecglens.errors import BackboneError
 # Small batches, one stream per core: maps stay in the core's cache and cores do not wait for
 # each other. Measured with DenseNet-121 at 128x128 on two cores; see benchmarks.
 BEST_BATCH = {"bf16": 2, "fp32": 8}
+
+# A request to OpenVINO costs some 0.1 ms of Python; below this many multiply-adds that shows.
+WORTHWHILE = 400_000_000
+LARGEST_BATCH = 16
 
 
 class OpenVinoEngine:
@@ -27,23 +34,29 @@ class OpenVinoEngine:
         precision: str,
         threads: int | None,
         batch_size: int | None,
+        gray: bool,
     ) -> None:
         import openvino
 
         core = openvino.Core()
         self._backbone = backbone
         self._wanted = tuple(layers)
+        self._channels = 1 if gray else 3
         self.layers = tuple(layer.name for layer in layers)
         self.precision = _precision(precision, has_bf16(core))
         try:
-            model = cut_model(core, backbone, self._wanted)
+            model = cut_model(core, backbone, self._wanted, gray=gray)
             fixed = model.input(0).partial_shape[0]
-            free = bool(fixed.is_dynamic)
-            self.batch_size = (
-                (batch_size or BEST_BATCH[self.precision]) if free else int(fixed.get_length())
-            )
-            model.reshape([self.batch_size, 3, *backbone.image_size])
+            if fixed.is_dynamic:
+                sizes = (self._channels, *backbone.image_size)
+                model.reshape([1, *sizes])
+                self.batch_size = batch_size or best_batch(multiply_adds(model), self.precision)
+                model.reshape([self.batch_size, *sizes])
+            else:
+                self.batch_size = int(fixed.get_length())
             _check_shapes(model, backbone, self._wanted)
+            # No CACHE_DIR: a compiled network would start 0.01 to 0.07 s sooner, and OpenVINO
+            # runs a damaged one without a word.
             compiled = core.compile_model(model, "CPU", _settings(self.precision, threads))
         except RuntimeError as error:
             reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
@@ -56,7 +69,7 @@ class OpenVinoEngine:
 
     def run(self, images: Floats) -> dict[str, Floats]:
         """Compute feature maps; see ``ecglens.backbones.Engine.run``."""
-        images = checked_images(images, self._backbone)
+        images = checked_images(images, self._backbone, self._channels)
         maps = empty_maps(self._wanted, len(images))
         for start in range(0, len(images), self.batch_size):
             batch = filled(images[start : start + self.batch_size], self.batch_size)
@@ -95,22 +108,38 @@ def _settings(precision: str, threads: int | None) -> dict[str, Any]:
     return settings
 
 
-def cut_model(core: Any, backbone: Backbone, layers: Sequence[Layer]) -> Any:
+def cut_model(core: Any, backbone: Backbone, layers: Sequence[Layer], *, gray: bool = False) -> Any:
     """Read the network, keep the wanted layers alone, and put the normalisation before it.
 
     Returns:
-        An ``openvino.Model`` that takes images in [0, 1]; its results are the layers in order.
+        An ``openvino.Model`` that takes images in [0, 1], of one channel if ``gray``; its results
+        are the layers in order.
     """
     import openvino
-    from openvino.preprocess import PrePostProcessor
+    from openvino import opset13 as ops
 
     model = core.read_model(backbone.onnx)
     sources = [model.output(layer.name).get_node().input(0).get_source_output() for layer in layers]
-    model = openvino.Model(sources, model.get_parameters(), backbone.name)
-    processor = PrePostProcessor(model)
-    processor.input(0).model().set_layout(openvino.Layout("NCHW"))
-    processor.input(0).preprocess().mean(list(backbone.mean)).scale(list(backbone.std))
-    return processor.build()
+    (whole,) = model.get_parameters()
+    sizes = [whole.partial_shape[0], 1 if gray else 3, *backbone.image_size]
+    images = ops.parameter(openvino.PartialShape(sizes), np.float32, "images")
+    mean, std = (
+        np.array(values, dtype=np.float32).reshape(1, 3, 1, 1)
+        for values in (backbone.mean, backbone.std)
+    )
+    # A gray image becomes three channels here, by broadcasting.
+    normal = ops.divide(ops.subtract(images, ops.constant(mean)), ops.constant(std))
+    for target in whole.output(0).get_target_inputs():
+        target.replace_source_output(normal.output(0))
+    return openvino.Model(sources, [images], backbone.name)
+
+
+def best_batch(cost: int, precision: str) -> int:
+    """Return how many images a request should hold if one costs so many multiply-adds."""
+    batch = BEST_BATCH[precision]
+    while batch < LARGEST_BATCH and batch * cost < WORTHWHILE:
+        batch *= 2
+    return batch
 
 
 def _check_shapes(model: Any, backbone: Backbone, layers: Sequence[Layer]) -> None:

@@ -32,6 +32,7 @@ class TorchEngine:
         precision: str,
         threads: int | None,
         batch_size: int | None,
+        gray: bool,
     ) -> None:
         self._network, modules = rebuilt(backbone)
         self._torch = _torch_with(device, precision)
@@ -39,6 +40,7 @@ class TorchEngine:
         self._threads = threads
         self._backbone = backbone
         self._wanted = tuple(layers)
+        self._channels = 1 if gray else 3
         self._paths = [modules[layer.name] for layer in layers]
         self.layers = tuple(layer.name for layer in layers)
         self.precision = "bf16" if precision == "bf16" else "fp32"
@@ -52,7 +54,7 @@ class TorchEngine:
 
     def run(self, images: Floats) -> dict[str, Floats]:
         """Compute feature maps; see ``ecglens.backbones.Engine.run``."""
-        images = checked_images(images, self._backbone)
+        images = checked_images(images, self._backbone, self._channels)
         maps = empty_maps(self._wanted, len(images))
         with self._settings():
             for start in range(0, len(images), self.batch_size):
@@ -66,6 +68,7 @@ class TorchEngine:
     def _forward(self, images: Floats) -> dict[str, Any]:
         batch = self._torch.from_numpy(images).to(self._device)
         with recorded(self._network, self._paths) as outputs, _ended(self._network, self._deepest):
+            # Mean and std have three channels, so a gray image comes to have three here.
             self._network.forward_features((batch - self._mean) / self._std)
         return outputs
 

@@ -1,4 +1,4 @@
-"""What is known about public databases."""
+"""What is known about public databases; virtual patients are in ``synthetic``."""
 
 from ecglens.databases.subjects import subject_of
 

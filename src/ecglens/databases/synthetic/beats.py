@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from ecglens.databases.synthetic.ischaemia import st_deviation
 from ecglens.databases.synthetic.patients import AtrialFibrillation, HeartRate, VirtualPatient
-from ecglens.databases.synthetic.seeds import stream
+from ecglens.databases.synthetic.plans import make_spans
+from ecglens.databases.synthetic.seeds import record_seed, stream
 from ecglens.databases.synthetic.slow import (
     GRID_HZ,
     Floats,
@@ -27,13 +28,16 @@ SINUS, CONDUCTED, ATRIAL, VENTRICULAR = "sinus", "conducted", "atrial", "ventric
 SHORTEST_S = 0.28
 """No two beats are closer than this."""
 
+LONGEST_RR_S = 1.5
+"""The T wave adapts to R-R intervals up to this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Beats:
     """Every beat of a record in order of time; all arrays have shape (n_beats,).
 
     Attributes:
-        time_s: its R peak (of a ventricular beat: the onset of its main wave plus 15 ms).
+        time_s: its R peak; the main wave of a ventricular beat peaks 15 ms later.
         kind: ``"sinus"``, ``"conducted"`` (AF), ``"atrial"`` or ``"ventricular"``.
         rr_s: R-R interval to which its T wave has adapted.
         size: amplitude relative to the patient's usual beat (breathing and chance).
@@ -46,6 +50,10 @@ class Beats:
     size: Floats
     st_mv: Floats
 
+    def subset(self, index: slice | npt.NDArray[np.bool_]) -> Beats:
+        """Return the beats that a slice or a mask picks."""
+        return Beats(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
 
 def breathe(rate: HeartRate, seconds: float, seed: int) -> Floats:
     """Return the phase of respiration in radians on the slow grid."""
@@ -54,26 +62,32 @@ def breathe(rate: HeartRate, seconds: float, seed: int) -> Floats:
     return 2 * np.pi * integrate(rate.respiration_hz * (1 + 0.08 * np.clip(wander, -3, 3)))
 
 
-def make_beats(patient: VirtualPatient, spans: Sequence[RhythmSpan], seed: int) -> Beats:
-    """Draw the beats of a record whose rhythms are known.
+def make_beats(
+    patient: VirtualPatient, plan: Sequence[tuple[str, float]], *, random_state: int = 0
+) -> Beats:
+    """Draw the beats that :func:`make_record` of the same arguments records.
 
     Args:
         patient: the person.
-        spans: rhythms that tile the record.
-        seed: of the record.
+        plan: rhythms and their lengths in seconds, one behind the other.
+        random_state: seed.
+
+    Raises:
+        UsageError: an unknown rhythm, a length that is not positive, or a negative seed.
     """
+    spans, seed = make_spans(plan), record_seed(patient.seed, random_state)
     seconds = spans[-1].end_s
     breath = breathe(patient.rate, seconds, seed)
     ticks = _sinus_ticks(patient.rate, breath, seconds, seed)
     times, kinds = [np.zeros(0)], [np.zeros(0, dtype="<U11")]
     for number, span in enumerate(spans):
+        rng = stream(seed, "beats", number)
         if span.rhythm in ("N", "ST"):
             inside = ticks[(ticks >= span.start_s) & (ticks < span.end_s)]
-            rng = stream(seed, "premature", number)
             time, kind = _with_premature(rng, inside, patient.rate)
         elif span.rhythm == "AFIB":
-            last = times[-1][-1] if len(times[-1]) else span.start_s
-            time = _af_times(stream(seed, "af", number), patient.af, last, span)
+            last_s = float(times[-1][-1]) if len(times[-1]) else span.start_s
+            time = _af_times(rng, patient.af, last_s, span)
             kind = np.full(len(time), CONDUCTED)
         else:
             continue
@@ -130,7 +144,7 @@ def _with_premature(
     either[1:] &= ~either[:-1]
     either[2:] &= ~either[:-2]
     at = np.flatnonzero(either)
-    time[at] -= early[at] * interval[at]
+    time[at] = np.maximum(time[at] - early[at] * interval[at], ticks[at - 1] + SHORTEST_S)
     kind[at] = np.where(ventricular[at], VENTRICULAR, ATRIAL)
     after = at[atrial[at]] + 1
     time[after] -= 0.5 * early[after - 1] * interval[after]
@@ -159,18 +173,20 @@ def _af_times(
 
 
 def _apart(time: Floats, kind: npt.NDArray[np.str_]) -> tuple[Floats, npt.NDArray[np.str_]]:
-    """Drop beats that follow too closely where one rhythm goes over into the next."""
+    """Drop beats that follow too closely, as where one rhythm goes over into the next."""
     while True:
-        close = np.flatnonzero(np.diff(time) < SHORTEST_S) + 1
-        if not len(close):
+        close = np.diff(time, prepend=-np.inf) < SHORTEST_S
+        # Of several in a row only the first, for the next may then be far enough.
+        close[1:] &= ~close[:-1]
+        if not close.any():
             return time, kind
-        time, kind = np.delete(time, close[:1]), np.delete(kind, close[:1])
+        time, kind = time[~close], kind[~close]
 
 
 def _adapted(time: Floats, usual_s: float) -> Floats:
     """Return the interval to which repolarisation has adapted: most of it takes several beats."""
     from scipy.signal import lfilter
 
-    interval = np.clip(np.diff(time, prepend=time[:1] - usual_s), 0.3, 1.5)
+    interval = np.clip(np.diff(time, prepend=time[:1] - usual_s), 0.3, LONGEST_RR_S)
     slow, _ = lfilter([0.2], [1, -0.8], interval, zi=[0.8 * usual_s])
     return np.asarray(0.35 * interval + 0.65 * slow)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,9 +18,8 @@ from ecglens.databases.synthetic.patients import (
     Wave,
 )
 from ecglens.databases.synthetic.seeds import check_seed, stream
+from ecglens.databases.synthetic.slow import Floats
 from ecglens.errors import UsageError
-
-Floats = npt.NDArray[np.float64]
 
 MAX_PATIENTS = 100_000
 
@@ -38,7 +39,7 @@ def make_patients(n: int, *, random_state: int = 0) -> tuple[VirtualPatient, ...
 def _draw(random_state: int, number: int) -> VirtualPatient:
     rng = stream(random_state, "patient", number)
     seed = int(rng.integers(2**63))
-    size = float(rng.lognormal(0.0, 0.25))
+    size = _around(rng, 1.0, 0.2)
     waves = _waves(rng, size)
     return VirtualPatient(
         subject=f"virtual-{number:04d}",
@@ -51,7 +52,7 @@ def _draw(random_state: int, number: int) -> VirtualPatient:
         rate=_heart_rate(rng),
         af=_atrial_fibrillation(rng),
         vf=VentricularFibrillation(
-            hz=rng.uniform(3.8, 6.2),
+            hz=rng.uniform(4.0, 6.4),
             coarse_mv=size * rng.uniform(0.35, 0.8),
             fine_mv=size * rng.uniform(0.1, 0.25),
             decay_s=rng.uniform(40.0, 200.0),
@@ -64,14 +65,15 @@ def _draw(random_state: int, number: int) -> VirtualPatient:
 def _waves(rng: np.random.Generator, size: float) -> tuple[Wave, ...]:
     """Draw P, Q, R, S and T of a beat.
 
-    Offsets and widths start from McSharry et al. 2003 (Table I), directions from the usual
+    Five events as in McSharry et al. 2003 (Table I), narrowed to a P wave of 0.1 s and a QRS
+    complex of 0.09 s, with a T wave that falls faster than it rises. Directions follow the usual
     sequence of activation: septum, free walls, base, then repolarisation.
     """
     turn = _rotation(rng)
     low_p = rng.random() < 0.15
     p = _sized(rng, (0.085, 0.10, 0.01), size**0.5 * (0.45 if low_p else 1.0), 0.2)
     q = _sized(rng, (-0.11, -0.05, -0.26), size, 0.4)
-    r = _sized(rng, (1.0, 0.80, 0.45), size, 0.1)
+    r = _sized(rng, (0.95, 0.90, 0.45), size, 0.1)
     s = _sized(rng, (-0.20, -0.16, 0.35), size, 0.4)
     t = _sized(rng, (0.28, 0.20, -0.14), size, 0.3)
     pr_s, qt_s, width = rng.uniform(0.13, 0.19), rng.normal(0.30, 0.012), rng.uniform(0.85, 1.2)
@@ -87,10 +89,8 @@ def _waves(rng: np.random.Generator, size: float) -> tuple[Wave, ...]:
 def _premature_p(rng: np.random.Generator, p: Wave) -> Wave:
     """Draw the P wave of an ectopic atrial focus: often flat or upside down."""
     x, y, z = p.vector
-    return Wave(
-        (x * rng.uniform(-0.5, 1), y * rng.uniform(-1, 0.7), z), p.offset_s * 0.85, p.rise_s,
-        p.fall_s, p.rate_power,
-    )  # fmt: skip
+    vector = (x * rng.uniform(-0.5, 1), y * rng.uniform(-1, 0.7), z)
+    return replace(p, vector=vector, offset_s=0.85 * p.offset_s)
 
 
 def _premature_waves(rng: np.random.Generator, size: float) -> tuple[Wave, ...]:
@@ -125,7 +125,7 @@ def _heart_rate(rng: np.random.Generator) -> HeartRate:
 
 def _atrial_fibrillation(rng: np.random.Generator) -> AtrialFibrillation:
     slow_path_s = rng.uniform(0.28, 0.5)
-    height = rng.lognormal(np.log(0.10), 0.4)
+    height = _around(rng, 0.1, 0.4)
     return AtrialFibrillation(
         impulses_hz=rng.uniform(5.0, 8.0),
         slow_path_s=slow_path_s,
@@ -144,23 +144,31 @@ def _ischaemia(rng: np.random.Generator) -> Ischaemia:
     return Ischaemia(
         vector=_vector(rng.normal(direction, 0.1)),
         peak_mv=rng.uniform(0.16, 0.4),
+        slope_per_s=rng.uniform(-2.5, 2.5),
         t_share=rng.uniform(-0.4, 0.0) if depression else rng.uniform(0.0, 0.4),
     )
 
 
 def _noise(rng: np.random.Generator) -> NoiseLevels:
+    """Draw levels of recordings that are worn quietly: most are clean, some are not."""
     return NoiseLevels(
-        baseline=float(rng.lognormal(np.log(0.05), 0.5)),
-        muscle=float(rng.lognormal(np.log(0.012), 0.5)),
-        mains=float(rng.lognormal(np.log(0.004), 0.8)),
-        motion=float(rng.lognormal(np.log(0.02), 0.6)),
+        baseline=_around(rng, 0.05, 0.5),
+        muscle=_around(rng, 0.012, 0.5),
+        mains=_around(rng, 0.004, 0.7),
+        recorder=_around(rng, 0.009, 0.5),
+        motion=_around(rng, 0.02, 0.5),
         mains_hz=float(rng.choice((50.0, 60.0))),
     )
 
 
+def _around(rng: np.random.Generator, usual: float, spread: float) -> float:
+    """Draw a size that is often near the usual one, lognormal without its far tails."""
+    return float(usual * np.exp(spread * np.clip(rng.standard_normal(), -2, 2)))
+
+
 def _rotation(rng: np.random.Generator) -> Floats:
     """Turn the heart in the frontal plane and then in the horizontal plane."""
-    frontal, horizontal = np.deg2rad(rng.normal(0.0, (14.0, 12.0)))
+    frontal, horizontal = np.deg2rad(np.clip(rng.normal(0.0, (10.0, 12.0)), -18, 25))
     c, s = np.cos(frontal), np.sin(frontal)
     first = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     c, s = np.cos(horizontal), np.sin(horizontal)
@@ -169,7 +177,7 @@ def _rotation(rng: np.random.Generator) -> Floats:
 
 def _sized(rng: np.random.Generator, usual: Vector, size: float, spread: float) -> Floats:
     """Draw a vector around the usual one, longer or shorter and slightly turned."""
-    scale = size * rng.lognormal(0.0, spread)
+    scale = _around(rng, size, spread)
     aside = rng.normal(0.0, 0.08, size=3) * np.linalg.norm(usual)
     return np.asarray(scale * (np.array(usual) + aside))
 

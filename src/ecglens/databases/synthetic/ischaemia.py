@@ -11,7 +11,12 @@ from ecglens.databases.synthetic.slow import Floats
 from ecglens.records import RhythmSpan
 
 LIMIT_MV = 0.1
-"""Deviation that makes an ischaemic ST episode (European ST-T and Long-Term ST databases)."""
+"""Deviation over which an ST episode counts, if it lasts 30 s or more.
+
+After the European ST-T database and protocol B of the Long-Term ST database (Jager et al. 2003, Med
+Biol Eng Comput 41(2), 172), in which episodes begin and end at 0.05 mV; here they do so at 0.1 mV,
+so that every beat of an episode shows it.
+"""
 
 MARGIN_MV = 0.01
 """A beat inside an episode deviates by this more than the limit, one outside by this less."""

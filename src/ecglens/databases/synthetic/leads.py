@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from ecglens.databases.synthetic.slow import Floats
 from ecglens.errors import UsageError, suggest
 
-Floats = npt.NDArray[np.float64]
 Vector = tuple[float, float, float]
 
-# Dower, Machado, Osborne 1980 (J Electrocardiol 13(4), 319-325): leads from the Frank
-# vectorcardiogram; axes point to the left, the feet and the back.
+# Dower, Machado and Osborne 1980 (Clin Cardiol 3(2), 87-95): leads from the Frank
+# vectorcardiogram, whose axes point to the left, the feet and the back.
 _I, _II = (0.632, -0.235, 0.059), (0.235, 1.066, -0.132)
 
 

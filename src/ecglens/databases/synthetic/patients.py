@@ -79,7 +79,7 @@ class VentricularFibrillation:
     """Ventricular fibrillation of a person.
 
     Attributes:
-        hz: dominant frequency at the onset, 3.5 to 6.5.
+        hz: dominant frequency at the onset.
         coarse_mv: amplitude at the onset.
         fine_mv: amplitude that remains.
         decay_s: time in which it goes from coarse to fine.
@@ -98,11 +98,14 @@ class Ischaemia:
     Attributes:
         vector: direction of a depression or elevation; its length has no meaning.
         peak_mv: deviation at its height in the lead that shows it most.
-        t_share: change of the T wave's amplitude at its height, relative.
+        slope_per_s: how the deviation grows (or falls, if negative) from 65 ms behind the J point
+            on, relative to what it is there.
+        t_share: change of the T wave's amplitude at the height of the deviation, relative.
     """
 
     vector: Vector
     peak_mv: float
+    slope_per_s: float
     t_share: float
 
 
@@ -113,6 +116,7 @@ class NoiseLevels:
     baseline: float
     muscle: float
     mains: float
+    recorder: float
     motion: float
     mains_hz: float
 

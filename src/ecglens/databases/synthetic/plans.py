@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,8 +14,6 @@ from ecglens.records import RhythmSpan
 RHYTHMS = ("N", "AFIB", "VFIB", "VFL", "ST")
 """Rhythms of a plan: sinus, atrial and ventricular fibrillation, ventricular flutter, ST change."""
 
-FS_RANGE_HZ = (50.0, 4000.0)
-
 Plan = list[tuple[str, float]]
 
 _OTHERS = ("AFIB", "VFIB", "ST")
@@ -24,19 +23,12 @@ _LENGTHS_S = {"AFIB": (40.0, 900.0), "VFIB": (30.0, 120.0), "ST": (60.0, 600.0)}
 _BETWEEN_S = 45.0
 
 
-def make_spans(plan: Sequence[tuple[str, float]], fs: float) -> list[RhythmSpan]:
+def make_spans(plan: Sequence[tuple[str, float]]) -> list[RhythmSpan]:
     """Check a plan and lay its rhythms one behind the other.
 
-    Returns:
-        Spans that tile the record; the last ends with the last sample.
-
     Raises:
-        UsageError: an unknown rhythm, a length that is not positive, an empty plan or a sampling
-            rate that is out of range.
+        UsageError: an unknown rhythm, a length that is not positive, or an empty plan.
     """
-    low, high = FS_RANGE_HZ
-    if not low <= fs <= high:
-        raise UsageError(f"fs of a virtual patient must be from {low:g} to {high:g} Hz, got {fs:g}")
     if not plan:
         raise UsageError('the plan is empty; give rhythms and seconds, such as [("N", 60)]')
     for rhythm, seconds in plan:
@@ -48,10 +40,6 @@ def make_spans(plan: Sequence[tuple[str, float]], fs: float) -> list[RhythmSpan]
         if not (math.isfinite(seconds) and seconds > 0):
             raise UsageError(f"{rhythm} must last over 0 s, got {seconds:g} s")
     ends = np.cumsum([seconds for _, seconds in plan]).tolist()
-    n_samples = round(ends[-1] * fs)
-    if n_samples < 1:
-        raise UsageError(f"a plan of {ends[-1]:g} s has no sample at {fs:g} Hz; make it longer")
-    ends[-1] = n_samples / fs
     starts = [0.0, *ends[:-1]]
     return [
         RhythmSpan(start, end, rhythm)
@@ -68,14 +56,13 @@ def draw_plan(rng: np.random.Generator, number: int, seconds: float) -> Plan:
         seconds: length of the record.
     """
     sure = _OTHERS[number % len(_OTHERS)]
-    chosen = [name for name in _OTHERS if name == sure or rng.random() < 0.5]
-    rng.shuffle(chosen)
-    order = ["N"]
-    for name in chosen:
-        order += [name, "N"]
-    share = rng.uniform(0.8, 1.2, size=len(order))
-    share[np.array(order) == "N"] *= 1.2 / (len(chosen) + 1)
-    share[np.array(order) != "N"] *= 1.0 / len(chosen) * 1.2
+    more = [name for name in rng.permutation(_OTHERS).tolist() if rng.random() < 0.5]
+    # Half of the record is sinus rhythm; episodes of ischaemia last 30 s or more.
+    most = max(1, int(seconds / 80))
+    chosen = rng.permutation(list(dict.fromkeys([sure, *more]))[:most]).tolist()
+    order = ["N", *itertools.chain.from_iterable((name, "N") for name in chosen)]
+    share = rng.uniform(0.9, 1.1, size=len(order))
+    share /= np.where(np.array(order) == "N", len(chosen) + 1, len(chosen))
     lengths = seconds * share / share.sum()
     return [(name, float(length)) for name, length in zip(order, lengths, strict=True)]
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ecglens.databases.synthetic.beats import breathe, make_beats
 from ecglens.databases.synthetic.drawing import make_patients
-from ecglens.databases.synthetic.fibrillation import Activity, make_activity
+from ecglens.databases.synthetic.fibrillation import Activity, make_activities
 from ecglens.databases.synthetic.leads import lead_matrix
-from ecglens.databases.synthetic.noise import BLOCK, NOISES, Source, make_source
+from ecglens.databases.synthetic.noise_sources import BLOCK, NOISES, Source, make_source
 from ecglens.databases.synthetic.patients import VirtualPatient
 from ecglens.databases.synthetic.plans import draw_holter, draw_plan, make_spans
-from ecglens.databases.synthetic.seeds import check_seed, stream
+from ecglens.databases.synthetic.seeds import record_seed, stream
 from ecglens.databases.synthetic.slow import Floats
 from ecglens.databases.synthetic.waves import beat_voltage
 from ecglens.errors import UsageError
 from ecglens.readers.assembly import MAX_VALUES
-from ecglens.records import FloatArray, Lead, Record, RhythmSpan
+from ecglens.records import FloatArray, Lead, Record
 
 DATABASE = "virtual"
+FS_RANGE_HZ = (50.0, 4000.0)
+HOURS_RANGE = (0.1, 336.0)
+MINUTES_RANGE = (0.5, 600.0)
 
 
 def make_record(
@@ -36,7 +40,7 @@ def make_record(
 ) -> Record:
     """Record a virtual patient.
 
-    The rate changes neither beats nor rhythms: only muscle and mains noise depend on it.
+    The sampling rate changes neither beats nor rhythms, only muscle, mains and recorder noise.
 
     Args:
         patient: of :func:`make_patients`.
@@ -54,8 +58,18 @@ def make_record(
     Raises:
         UsageError: an unknown rhythm or lead, or a number that is out of range.
     """
-    spans = make_spans(plan, fs)
-    signal = _render(patient, spans, fs, leads, noise, check_seed(random_state))
+    _check(fs, "fs", FS_RANGE_HZ)
+    _check(noise, "noise", (0, math.inf))
+    spans = make_spans(plan)
+    n_samples = max(1, round(spans[-1].end_s * fs))
+    if n_samples * len(leads) > MAX_VALUES:
+        raise UsageError(
+            f"{spans[-1].end_s:g} s of {len(leads)} leads at {fs:g} Hz are more than {MAX_VALUES} "
+            "values; make it shorter, slower or of fewer leads"
+        )
+    signal = _render(patient, plan, n_samples, fs, leads, noise, random_state)
+    last = spans[-1]
+    spans[-1] = replace(last, end_s=max(last.start_s, n_samples / fs))
     return Record(
         signal=signal,
         fs=float(fs),
@@ -86,12 +100,14 @@ def make_records(
         random_state: seed.
         fs: sampling rate in Hz.
         leads: of every record.
-        minutes: length of each record.
+        minutes: length of each record, 0.5 to 600; of several patterns only from 3 minutes on,
+            so that a stretch of ST change lasts half a minute.
         progress: called after each record with records done and records in all.
 
     Yields:
         Records, one at a time.
     """
+    _check(minutes, "minutes", MINUTES_RANGE)
     patients = make_patients(n_patients, random_state=random_state)
     for done, patient in enumerate(patients, start=1):
         plan = draw_plan(stream(patient.seed, "plan"), patient.number, 60 * minutes)
@@ -122,80 +138,73 @@ def make_holter(
         noise: times the patient's usual noise.
         random_state: seed.
     """
-    if not 0.1 <= hours <= 336:
-        raise UsageError(f"hours must be from 0.1 to 336, got {hours:g}")
-    seed = check_seed(random_state)
-    plan = draw_holter(stream(patient.seed, "holter", seed), hours)
+    _check(hours, "hours", HOURS_RANGE)
+    plan = draw_holter(stream(record_seed(patient.seed, random_state), "plan"), hours)
     return make_record(
-        patient, plan, fs=fs, leads=leads, noise=noise, record_id=f"{patient.subject}-holter",
-        random_state=seed,
-    )  # fmt: skip
+        patient,
+        plan,
+        fs=fs,
+        leads=leads,
+        noise=noise,
+        record_id=f"{patient.subject}-holter",
+        random_state=random_state,
+    )
 
 
 def _render(
     patient: VirtualPatient,
-    spans: Sequence[RhythmSpan],
+    plan: Sequence[tuple[str, float]],
+    n_samples: int,
     fs: float,
     leads: Sequence[str],
     noise: float,
     random_state: int,
 ) -> FloatArray:
     matrix = lead_matrix(leads)
-    if not (math.isfinite(noise) and noise >= 0):
-        raise UsageError(f"noise must be 0 or more, got {noise:g}; 1 is the patient's usual noise")
-    seconds = spans[-1].end_s
-    n_samples = round(seconds * fs)
-    if n_samples * len(leads) > MAX_VALUES:
-        raise UsageError(
-            f"{seconds:g} s of {len(leads)} leads at {fs:g} Hz are over {MAX_VALUES} values; "
-            "make it shorter, slower or of fewer leads"
-        )
-    seed = int(stream(patient.seed, "record", random_state).integers(2**63))
-    beats = make_beats(patient, spans, seed)
+    seed = record_seed(patient.seed, random_state)
+    spans = make_spans(plan)
+    beats = make_beats(patient, plan, random_state=random_state)
     st_vector = np.array(patient.st.vector)
     st_vector = st_vector / np.abs(matrix @ st_vector).max()
-    activities = [
-        activity
-        for number, span in enumerate(spans)
-        if (activity := make_activity(patient, span, seed, number)) is not None
-    ]
-    sources = _noise_sources(patient, leads, seconds, fs, seed) if noise > 0 else []
+    activities = make_activities(patient, spans, seed)
+    sources = _noise_sources(patient, leads, spans[-1].end_s, fs, seed) if noise > 0 else []
     signal = np.empty((len(leads), n_samples), dtype=np.float32)
     for start in range(0, n_samples, BLOCK):
         stop = min(start + BLOCK, n_samples)
         time_s = np.arange(start, stop) / fs
         heart = beat_voltage(patient, beats, st_vector, fs, start, stop)
-        _add_activities(heart, activities, time_s)
-        block = matrix @ heart
-        for row, lead_sources in zip(block, sources, strict=bool(sources)):
+        for activity in activities:
+            _add_activity(heart, activity, time_s)
+        # Axis by axis: a matrix product may round the same sample differently in another block.
+        block = sum(matrix[:, axis, None] * heart[axis] for axis in range(3))
+        for row, lead_sources in zip(block, sources, strict=False):
             for level, source in lead_sources:
                 row += noise * level * source.read(time_s)
         signal[:, start:stop] = block
     return signal
 
 
-def _add_activities(heart: Floats, activities: Sequence[Activity], time_s: Floats) -> None:
-    for activity in activities:
-        span = activity.span
-        part = slice(*np.searchsorted(time_s, (span.start_s, span.end_s)))
-        if part.start < part.stop:
-            heart[:, part] += activity.voltage(time_s[part])
+def _add_activity(heart: Floats, activity: Activity, time_s: Floats) -> None:
+    part = slice(*np.searchsorted(time_s, (activity.span.start_s, activity.span.end_s)))
+    if part.start < part.stop:
+        heart[:, part] += activity.voltage(time_s[part])
 
 
 def _noise_sources(
     patient: VirtualPatient, leads: Sequence[str], seconds: float, fs: float, seed: int
 ) -> list[list[tuple[float, Source]]]:
     """Return level and source of every kind of noise, by lead."""
-    breath = breathe(patient.rate, seconds, seed)
-    return [
-        [
-            (
-                getattr(patient.noise, kind),
-                make_source(
-                    kind, stream(seed, kind, lead), seconds, fs, breath, patient.noise.mains_hz
-                ),
-            )
-            for kind in NOISES
-        ]
-        for lead in leads
-    ]
+    breath, levels = breathe(patient.rate, seconds, seed), patient.noise
+
+    def of_lead(lead: str, kind: str) -> Source:
+        rng = stream(seed, kind, lead)
+        return make_source(kind, rng, seconds, fs, breath, levels.mains_hz)
+
+    return [[(getattr(levels, kind), of_lead(lead, kind)) for kind in NOISES] for lead in leads]
+
+
+def _check(value: float, name: str, bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    if not (math.isfinite(value) and low <= value <= high):
+        limits = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise UsageError(f"{name} of a virtual record must be {limits}, got {value:g}")

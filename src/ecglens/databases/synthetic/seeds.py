@@ -25,6 +25,15 @@ def check_seed(random_state: int) -> int:
     return seed
 
 
+def record_seed(patient_seed: int, random_state: int) -> int:
+    """Return the seed of one recording of a person.
+
+    Raises:
+        UsageError: ``random_state`` is not a whole number of 0 or more.
+    """
+    return int(stream(patient_seed, "record", check_seed(random_state)).integers(2**63))
+
+
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     """Return the generator of one purpose, such as ``("muscle", "II")``.
 

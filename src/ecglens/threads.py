@@ -1,0 +1,58 @@
+"""Threads that prepare work for the network, and finish it, while the network runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+T = TypeVar("T")
+
+MOST = 8
+"""Helpers at most; more would wait for memory and for Python."""
+
+
+@contextmanager
+def helpers(threads: int | None = None) -> Iterator[Executor]:
+    """Lend threads for array work; when an error or Ctrl-C comes, what still waits is dropped.
+
+    Meanwhile BLAS takes one core for each product: products of one image are too small to be
+    shared out, and cores that wait for each other are lost to the network.
+
+    Args:
+        threads: how many, up to :data:`MOST`; None takes one for each core.
+    """
+    pool = ThreadPoolExecutor(min(threads or usable_cores(), MOST), "ecglens")
+    with _blas().limit(limits=1, user_api="blas"):
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    """Find the BLAS libraries of this process, which takes some milliseconds."""
+    return ThreadpoolController()
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items, each when the next one was already taken and so begun."""
+    source = iter(items)
+    for held in source:
+        for item in source:
+            yield held
+            held = item
+        yield held

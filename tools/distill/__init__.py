@@ -1,0 +1,1 @@
+"""Distillation of the bundled backbone; see ``python -m tools.distill --help``."""

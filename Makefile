@@ -11,7 +11,7 @@ help:
 	@echo "make test       install what the fast tests need and run them (no torch)"
 	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
 	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
-	@echo "make bench      speed against the usual route, with ecglens[timm]"
+	@echo "make bench      speed against other routes, with ecglens[bench]"
 	@echo "make constraints  renew constraints.txt from the newest releases"
 	@echo "make clean      remove the virtual environment and caches"
 
@@ -51,7 +51,8 @@ check: install
 test-all: install-timm
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 
-bench: install-timm
+bench: $(BIN)/python
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/speed.py
 
 constraints:

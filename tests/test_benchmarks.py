@@ -142,16 +142,3 @@ class TestRealYardstick:
         # Four classes; always saying the largest would score 2400 / 4511 = 0.532.
         assert out["subject"]["macro_f1"] < 0.3
         assert out["pooled"]["macro_f1"] < 0.3
-
-
-@pytest.mark.slow
-def test_speed_runs(tmp_path: Path) -> None:
-    pytest.importorskip("timm", reason="needs ecglens[timm]")
-    out = tmp_path / "speed.json"
-    done = _run(
-        "speed.py", "--rounds", "1", "--windows", "64", "--usual-windows", "2", "--json", out
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(out.read_text())
-    assert {"usual", "images only", "fp32"} <= found["windows_per_s"].keys()
-    assert found["ratio_to_usual"]["fp32"] > 1

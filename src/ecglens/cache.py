@@ -95,3 +95,9 @@ def as_half(values: FloatArray) -> npt.NDArray[np.float16]:
     """Return the nearest float16 values; those beyond 65504 become infinite."""
     with np.errstate(over="ignore"):
         return values.astype(np.float16)
+
+
+def rounded_to_half(values: FloatArray) -> FloatArray:
+    """Round to what float16 holds; values beyond 65504 stay as they are."""
+    half = as_half(values).astype(np.float32)
+    return np.where(np.isfinite(half), half, values)

@@ -17,9 +17,15 @@ from ecglens.backbones import Backbone, load_backbone
 from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.pooling import pool, pooled_size
 from ecglens.backbones.precision import resolve_precision
-from ecglens.cache import FeatureStore, as_half
+from ecglens.cache import FeatureStore, as_half, rounded_to_half
 from ecglens.errors import UsageError, suggest
-from ecglens.images import IMAGE_PRESETS, ImageSettings, draw_channels, refuse_unreadable
+from ecglens.images import (
+    IMAGE_PRESETS,
+    ImageSettings,
+    draw_channels,
+    filter_windows,
+    refuse_unreadable,
+)
 from ecglens.signals import unreadable_reasons
 from ecglens.threads import helpers, one_ahead
 
@@ -148,8 +154,11 @@ class Extractor:
                 if rows is not None:
                     found[output] = rows
         parts = range(0, len(X) if len(found) < len(self.outputs) else 0, BATCH)
-        images = [executor.submit(draw_channels, X[i : i + BATCH], fs, self.image) for i in parts]
+        images = [executor.submit(self._drawn, X[i : i + BATCH], fs) for i in parts]
         return _Block(len(X), keys, found, images)
+
+    def _drawn(self, X: FloatArray, fs: float) -> FloatArray:
+        return draw_channels(filter_windows(X, fs, self.image), self.image)
 
     def _finish(self, block: _Block, executor: Executor) -> dict[Output, FloatArray]:
         """Return a block's features, and keep those that are new."""
@@ -211,13 +220,7 @@ def _pooled(
     maps: Mapping[str, FloatArray], outputs: Sequence[Output], half: bool
 ) -> dict[Output, FloatArray]:
     rows = {(layer, pooling): pool(maps[layer], pooling) for layer, pooling in outputs}
-    return {output: _rounded(values) for output, values in rows.items()} if half else rows
-
-
-def _rounded(values: FloatArray) -> FloatArray:
-    """Round to float16 what float16 can hold; values do not depend on each other."""
-    half = as_half(values).astype(np.float32)
-    return np.where(np.isfinite(half), half, values)
+    return {output: rounded_to_half(values) for output, values in rows.items()} if half else rows
 
 
 def outputs_of(layers: str | Sequence[str], pooling: str | Sequence[str]) -> tuple[Output, ...]:

@@ -152,25 +152,11 @@ def make_images(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatAr
     """
     array = np.asarray(X, dtype=np.float32)
     refuse_unreadable(array, fs)
-    channels = draw_channels(array, fs, settings)
-    return np.repeat(channels, 3 // channels.shape[1], axis=1)
-
-
-def draw_channels(X: FloatArray, fs: float, settings: ImageSettings) -> FloatArray:
-    """Turn readable windows into images, with channels that are equal given once.
-
-    Returns:
-        float32, shape (n_windows, 1 or 3, height, width): a channel for each STFT length.
-
-    Raises:
-        WindowError: a window is shorter than the longest STFT frame.
-    """
-    sizes = (len(X), len(settings.stft_s), settings.height, settings.width)
-    channels = np.empty(sizes, dtype=np.float32)
-    for start in range(0, len(X), _FILTERED):
+    images = np.empty((len(array), 3, settings.height, settings.width), dtype=np.float32)
+    for start in range(0, len(array), _FILTERED):
         part = slice(start, start + _FILTERED)
-        _draw(filter_windows(X[part], fs, settings), settings, channels[part])
-    return channels
+        images[part] = draw_channels(filter_windows(array[part], fs, settings), settings)
+    return images
 
 
 def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatArray:
@@ -219,12 +205,19 @@ def refuse_unreadable(X: FloatArray, fs: float) -> None:
         )
 
 
-def _draw(signal: FloatArray, settings: ImageSettings, channels: FloatArray) -> None:
-    """Fill channels (n_windows, n_lengths, height, width) from filtered windows."""
+def draw_channels(signal: FloatArray, settings: ImageSettings) -> FloatArray:
+    """Draw what :func:`filter_windows` gives, with channels that are equal drawn once.
+
+    Returns:
+        float32, shape (n_windows, 1 or 3, height, width): a channel for each STFT length.
+    """
+    sizes = (len(signal), len(settings.stft_s), settings.height, settings.width)
+    channels = np.empty(sizes, dtype=np.float32)
     for start in range(0, len(signal), _DRAWN):
         part = slice(start, start + _DRAWN)
         for channel, length_s in enumerate(settings.stft_s):
             _draw_level(signal[part], length_s, settings, channels[part, channel])
+    return channels
 
 
 def _draw_level(

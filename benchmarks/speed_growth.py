@@ -1,0 +1,92 @@
+"""How time and memory grow with the length of a recording: each length in a process of its own.
+
+    python benchmarks/speed_growth.py MODEL.ecglens RECORD.hea
+
+prints, as JSON, the seconds from opening the recording to its timeline and the peak memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecglens.errors import EcglensError
+
+FS = 250
+_HEADER = "{name} 1 {fs} {n_samples}\n{name}.dat 16 1000(0)/mV 16 0 0 0 0 II\n"
+
+
+def write_record(folder: Path, hours: float) -> Path:
+    """Write a WFDB record of one lead of coloured noise and return the path of its header.
+
+    One hour is drawn and repeated: how long it takes to judge does not depend on what is said.
+    """
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=3600 * FS)
+    trend = np.sin(np.arange(len(noise)) / (7 * FS))
+    hour = np.round(300 * noise + 500 * trend).astype("<i2").tobytes()
+    n_samples = round(hours * 3600 * FS)
+    left = 2 * n_samples
+    with (folder / "long.dat").open("wb") as file:
+        while left > 0:
+            left -= file.write(hour[:left])
+    header = folder / "long.hea"
+    header.write_text(_HEADER.format(name="long", fs=FS, n_samples=n_samples), encoding="ascii")
+    return header
+
+
+def measure_growth(model: Path, hours: Sequence[float], folder: Path) -> list[dict[str, Any]]:
+    """Return hours, windows, seconds and peak memory in MB of a prediction of each length.
+
+    Raises:
+        EcglensError: a process failed.
+    """
+    rows = []
+    for length in hours:
+        print(f"{length:g} h", file=sys.stderr)
+        place = folder / f"{length:g}h"
+        place.mkdir()
+        command = [sys.executable, __file__, str(model), str(write_record(place, length))]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise EcglensError(f"{length:g} h of ECG could not be judged: {reason}")
+        rows.append({"hours": length, **json.loads(done.stdout)})
+        shutil.rmtree(place)
+    return rows
+
+
+def peak_mb() -> float | None:
+    """Return the most memory that this process held, or None where nobody counts it."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; its getrusage counts the parent's memory too
+        held = status.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]
+        return int(held) * 1024 / 1e6
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS: in bytes
+
+
+def predict(model_path: str, record_path: str) -> dict[str, Any]:
+    """Judge one record as ``ecglens predict`` does."""
+    import ecglens
+
+    model = ecglens.load_model(model_path)
+    start = time.perf_counter()
+    timeline = ecglens.predict_record(model, ecglens.open_record(record_path))
+    seconds = time.perf_counter() - start
+    return {"windows": len(timeline.labels), "seconds": seconds, "peak_mb": peak_mb()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(predict(sys.argv[1], sys.argv[2])))

@@ -159,7 +159,7 @@ def test_the_documented_page_can_be_made(
         (
             "N N AF N",
             "N N AF N",
-            "it found 1 of 1 episodes (AF 1 of 1), predicted no false one and",
+            "it found 1 of 1 episodes (AF 1 of 1), predicted no false one",
         ),
         ("N AF N N", "VF N N N", "it found 0 of 1 episodes (AF 0 of 1), predicted 1 false one and"),
         ("N N N N", "AF N VF N", "it had none to find, predicted 2 false ones and named 50.0 % of"),

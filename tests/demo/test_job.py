@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -150,6 +151,30 @@ def test_the_documented_page_can_be_made(
     check_self_contained(Path("holter.html").read_text())
     monkeypatch.setattr("ecglens.demo.run_demo", lambda _, settings: made[1])
     exec(whole_job, names)
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "words"),
+    [
+        (
+            "N N AF N",
+            "N N AF N",
+            "it found 1 of 1 episodes (AF 1 of 1), predicted no false one",
+        ),
+        ("N AF N N", "VF N N N", "it found 0 of 1 episodes (AF 0 of 1), predicted 1 false one and"),
+        ("N N N N", "AF N VF N", "it had none to find, predicted 2 false ones and named 50.0 % of"),
+    ],
+)
+def test_the_verdict_owns_up(made: Made, truth: str, said: str, words: str) -> None:
+    _, result, _ = made
+    spans = tuple((10.0 * i, 10.0 * i + 10, label) for i, label in enumerate(truth.split()))
+    seen = replace(
+        result.timeline,
+        start_s=10.0 * np.arange(4),
+        labels=np.array(said.split()),
+        probabilities=np.full((4, 4), 0.25),
+    )
+    assert words in verdict(replace(result, truth=spans, timeline=seen))
 
 
 def test_progress_goes_to_the_end_of_each_step(made: Made) -> None:

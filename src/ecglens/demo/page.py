@@ -56,17 +56,22 @@ def verdict(result: DemoResult) -> str:
     """Return what was done and what was found, a sentence each."""
     n_classes, n_patients = len(result.model.classes), result.settings.n_patients
     parts = [f"{name} {n} of {there}" for name, (n, there) in result.found.items() if there]
+    found = f"found {_found(result)} episodes ({', '.join(parts)})" if parts else "had none to find"
     return (
         f"ecglens learnt {n_classes} patterns from {n_patients} virtual patients. In the Holter of "
-        f"one it had never seen it found {_found(result)} episodes "
-        f"({', '.join(parts) or 'there was none'}) and named {_per_cent(result.right_share)} of "
-        "the time rightly."
+        f"one it had never seen it {found}, predicted {_false(result)} and named "
+        f"{_per_cent(result.right_share)} of the time rightly."
     )
 
 
 def _found(result: DemoResult) -> str:
     counts = list(result.found.values())
     return f"{sum(n for n, _ in counts)} of {sum(there for _, there in counts)}"
+
+
+def _false(result: DemoResult) -> str:
+    n = result.n_false
+    return f"{n or 'no'} false {'one' if n < 2 else 'ones'}"
 
 
 def _per_cent(share: float) -> str:
@@ -78,7 +83,7 @@ def _tiles(result: DemoResult) -> Tiles:
     others = f"of windows of {result.evaluation.n_subjects} other patients, subject-wise"
     return Tiles(
         (
-            Tile(_found(result), "episodes of the Holter found", f"{result.n_false} false ones"),
+            Tile(_found(result), "episodes of the Holter found", _false(result)),
             Tile(_per_cent(result.right_share), "of the Holter named rightly", "by time"),
             Tile(_per_cent(subject.value), others, _limits(subject)),
             Tile(_per_cent(pooled.value), "the same in pooled folds, which leak", _limits(pooled)),

@@ -313,9 +313,15 @@ class TestNetworks:
         ("options", "message"),
         [
             (("--backbone", "none.onnx"), "cannot read backbone none.onnx: No such file"),
-            (("--backbone", "a/b"), "unknown backbone 'a/b'; give a timm network such as"),
-            (("--weights", "none.safetensors"), "cannot read weights none.safetensors: No such"),
-            (("--weights", "weights.pt"), "weights 'weights.pt' are unknown; give imagenet"),
+            (("--backbone", "a/b"), "unknown backbone 'a/b'; give ecglens-s, a timm network"),
+            (
+                ("--backbone", "densenet121", "--weights", "none.safetensors"),
+                "cannot read weights none.safetensors: No such",
+            ),
+            (
+                ("--backbone", "densenet121", "--weights", "weights.pt"),
+                "weights 'weights.pt' are unknown; give imagenet",
+            ),
         ],
     )
     def test_networks_that_cannot_be_had(
@@ -325,6 +331,14 @@ class TestNetworks:
             done = ecglens(*words, *options)
             assert done.code == 6
             assert message in done.error
+
+    def test_weights_for_a_network_that_was_not_named(
+        self, ecglens: Program, windows: Path
+    ) -> None:
+        done = ecglens("evaluate", windows, "--weights", "densenet121.safetensors")
+        assert done.code == 2
+        assert "ecglens-s has weights of its own" in done.error
+        assert "--backbone densenet121" in done.error
 
     def test_a_network_that_is_none(
         self, ecglens: Program, windows: Path, tiny: Path, tmp_path: Path

@@ -92,13 +92,13 @@ def open_npz(path: Path, fs: float | None) -> RecordSource:
     return _source(path, arrays, fs)
 
 
-def own_file(path: Path) -> str:
-    """Return what is said of a file of windows or features, ``""`` for any other; never raises."""
+def may_be_record(path: Path) -> bool:
+    """Tell whether a file is not one of windows or features of this program; never raises."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _said_of(archive.namelist())
+            return not _said_of(archive.namelist())
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
-        return ""
+        return True
 
 
 def _said_of(members: Iterable[str]) -> str:

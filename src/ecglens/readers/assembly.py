@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -108,6 +109,16 @@ def agree_on_fs(stated: float | None, given: float | None, where: str) -> float:
             "given; leave fs out"
         )
     return stated
+
+
+def subject_of(patient: str) -> str:
+    """Return a subject for a patient's number or code, ``""`` for none.
+
+    The same patient gets the same subject in every file, but the number itself, which may be a
+    hospital's, stays out of results and model files.
+    """
+    plain = patient.strip()
+    return f"patient-{hashlib.sha256(plain.encode()).hexdigest()[:12]}" if plain else ""
 
 
 def make_source(

@@ -209,7 +209,10 @@ class EdfSamples:
         stored = raw[:, signal.offset : signal.offset + signal.per_record * width]
         counts = _counts(np.ascontiguousarray(stored).reshape(-1, width))
         (low, high), (lowest, highest) = signal.physical, signal.digital
-        return (counts - lowest) * ((high - low) / (highest - lowest)) + low
+        scaled: npt.NDArray[np.float64] = (counts - lowest) * (
+            (high - low) / (highest - lowest)
+        ) + low
+        return scaled
 
 
 def _counts(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
@@ -217,4 +220,5 @@ def _counts(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     whole = np.zeros((len(stored), 4), dtype=np.uint8)
     whole[:, 4 - stored.shape[1] :] = stored
     # An arithmetic shift brings the sign along.
-    return whole.view("<i4")[:, 0] >> 8 * (4 - stored.shape[1])
+    counts: npt.NDArray[np.int32] = whole.view("<i4")[:, 0] >> 8 * (4 - stored.shape[1])
+    return counts

@@ -58,7 +58,8 @@ def read_annotations(header: EdfHeader) -> EdfAnnotations:
             f"{header.path} has {header.n_records} data records, more than {MAX_RECORDS}; write "
             "longer ones"
         )
-    onsets_s = np.arange(header.n_records) * header.record_s
+    even_s = np.arange(header.n_records, dtype=np.float64) * header.record_s
+    onsets_s = even_s.copy()
     texts: list[_Text] = []
     for record, raw in enumerate(_lists(header)):
         found = [text for chunk in raw.split(b"\0") for text in _texts(chunk)]
@@ -72,7 +73,7 @@ def read_annotations(header: EdfHeader) -> EdfAnnotations:
             )
         texts += [text for text in found if text.text.removeprefix("(") in _RHYTHMS]
     if header.plus == "C":
-        onsets_s = onsets_s[:1] + np.arange(header.n_records) * header.record_s
+        onsets_s = even_s + onsets_s[0]
     zero_s = float(onsets_s[0])
     end_s = float(onsets_s[-1]) + header.record_s - zero_s
     texts = [text._replace(onset_s=text.onset_s - zero_s) for text in texts]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.readers import arrays, edf, edf_header, text, wfdb_header, wfdb_records
+from ecglens.readers import aecg, arrays, dicom, edf, edf_header, text, wfdb_header, wfdb_records
 from ecglens.readers.source import RecordSource
 from ecglens.records import Record, check_fs
 
@@ -44,6 +44,8 @@ class Format:
 # In order of how much a file of the format tells of itself.
 FORMATS = (
     Format("EDF", (".edf", ".bdf"), edf.open_edf, edf_header.is_edf),
+    Format("DICOM", (".dcm", ".dicom"), dicom.open_dicom, dicom.is_dicom, dicom.holds_waveform),
+    Format("HL7 aECG", (".xml",), aecg.open_aecg, aecg.is_aecg, aecg.says_aecg),
     Format("NPZ", (".npz",), arrays.open_npz, holds_record=arrays.may_be_record),
     Format("NPY", (".npy",), arrays.open_npy, lambda head: head.startswith(b"\x93NUMPY")),
     Format("CSV", (".csv",), text.open_text, holds_record=text.holds_numbers),
@@ -73,7 +75,7 @@ def open_record(
     formats are read into memory, which they bound.
 
     Args:
-        path: an EDF, NPZ, NPY, CSV or TSV file, or a WFDB record given as ``rec``, ``rec.hea`` or
+        path: a file of one of these formats, or a WFDB record given as ``rec``, ``rec.hea`` or
             ``rec.dat``.
         fs: sampling rate in Hz, only for a file that does not state one.
         annotator: ending of the WFDB annotation file to take rhythms from, such as ``"atr"``;

@@ -200,8 +200,9 @@ class _MillivoltSamples:
         for place, row in enumerate(rows):
             factor = self._factors[row]
             x = values[place]
-            # Values beyond float32 become infinities here and are reported as such.
-            with np.errstate(over="ignore"):
+            # Values beyond float32 become infinities here and are reported as such; damaged files
+            # hold NaN of kinds that NumPy warns of.
+            with np.errstate(over="ignore", invalid="ignore"):
                 signal[place] = x if factor in (None, 1.0) else x * factor
         return signal
 

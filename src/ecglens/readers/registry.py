@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.readers import aecg, arrays, dicom, edf, edf_header, text, wfdb_header, wfdb_records
+from ecglens.readers import (
+    aecg,
+    arrays,
+    dicom,
+    edf,
+    edf_header,
+    matlab,
+    text,
+    wfdb_header,
+    wfdb_records,
+)
 from ecglens.readers.source import RecordSource
 from ecglens.records import Record, check_fs
 
@@ -46,6 +56,7 @@ FORMATS = (
     Format("EDF", (".edf", ".bdf"), edf.open_edf, edf_header.is_edf),
     Format("DICOM", (".dcm", ".dicom"), dicom.open_dicom, dicom.is_dicom, dicom.holds_waveform),
     Format("HL7 aECG", (".xml",), aecg.open_aecg, aecg.is_aecg, aecg.says_aecg),
+    Format("MATLAB", (".mat",), matlab.open_matlab, matlab.is_matlab),
     Format("NPZ", (".npz",), arrays.open_npz, holds_record=arrays.may_be_record),
     Format("NPY", (".npy",), arrays.open_npy, lambda head: head.startswith(b"\x93NUMPY")),
     Format("CSV", (".csv",), text.open_text, holds_record=text.holds_numbers),
@@ -156,19 +167,14 @@ def _visible_files(top: Path) -> Iterator[Path]:
 def _format_of(path: Path) -> Format | None:
     """Return the format of a file by its content, then by its ending; None for WFDB and others."""
     suffix = path.suffix.lower()
-    if suffix == ".hea":
+    # PhysioNet's MATLAB files are WFDB signal files, whose headers state the gains.
+    if suffix == ".hea" or (suffix == ".mat" and _is_file(path.with_suffix(".hea"))):
         return None
     head = _head(path)
     for known in FORMATS:
         if head and known.recognise(head):
-            return None if path in _wfdb_parts(path) else known
+            return known
     return next((known for known in FORMATS if suffix in known.suffixes), None)
-
-
-def _wfdb_parts(path: Path) -> list[Path]:
-    """Return the files of a WFDB record of the same name, none where there is no such record."""
-    header = path.with_suffix(".hea")
-    return wfdb_header.parts_of(header) if _is_file(header) else []
 
 
 def _head(path: Path) -> bytes:

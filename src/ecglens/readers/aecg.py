@@ -45,7 +45,7 @@ class SequenceSet:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.signal.shape[1] / self.fs
+        return float(self.signal.shape[1] / self.fs)
 
 
 def is_aecg(head: bytes) -> bool:

@@ -17,6 +17,7 @@ from ecglens.readers import (
     edf,
     edf_header,
     matlab,
+    parquet,
     text,
     wfdb_header,
     wfdb_records,
@@ -57,6 +58,13 @@ FORMATS = (
     Format("DICOM", (".dcm", ".dicom"), dicom.open_dicom, dicom.is_dicom, dicom.holds_waveform),
     Format("HL7 aECG", (".xml",), aecg.open_aecg, aecg.is_aecg, aecg.says_aecg),
     Format("MATLAB", (".mat",), matlab.open_matlab, matlab.is_matlab),
+    Format(
+        "Parquet",
+        (".parquet", ".pq"),
+        parquet.open_parquet,
+        parquet.is_parquet,
+        parquet.may_be_record,
+    ),
     Format("NPZ", (".npz",), arrays.open_npz, holds_record=arrays.may_be_record),
     Format("NPY", (".npy",), arrays.open_npy, lambda head: head.startswith(b"\x93NUMPY")),
     Format("CSV", (".csv",), text.open_text, holds_record=text.holds_numbers),
@@ -81,9 +89,9 @@ def open_record(
 ) -> RecordSource:
     """Open one recording, whose samples are then read stretch by stretch.
 
-    The format is told by the content of the file and only then by its ending. WFDB, EDF and NPY
-    files stay on disk (but for WFDB format 8, which stores differences). Files of the other
-    formats are read into memory, which they bound.
+    The format is told by the content of the file and only then by its ending. WFDB, EDF,
+    Parquet and NPY files stay on disk (but for WFDB format 8, which stores differences). Files of
+    the other formats are read into memory, which they bound.
 
     Args:
         path: a file of one of these formats, or a WFDB record given as ``rec``, ``rec.hea`` or

@@ -209,10 +209,8 @@ class EdfSamples:
         stored = raw[:, signal.offset : signal.offset + signal.per_record * width]
         counts = _counts(np.ascontiguousarray(stored).reshape(-1, width))
         (low, high), (lowest, highest) = signal.physical, signal.digital
-        scaled: npt.NDArray[np.float64] = (counts - lowest) * (
-            (high - low) / (highest - lowest)
-        ) + low
-        return scaled
+        scale = (high - low) / (highest - lowest)
+        return np.asarray((counts - lowest) * scale + low, dtype=np.float64)
 
 
 def _counts(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:

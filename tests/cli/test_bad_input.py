@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecglens.readers.registry import LOOKED_FOR
 from ecglens.windows import load_windows, save_windows
 from tests.cli.collection import FS, Program, write_collection, write_record
 from tests.signals_of import beats, fibrillation
 
-NOT_LISTED = "it reads WFDB (.hea), CSV (.csv), TSV (.tsv), NPZ (.npz), NPY (.npy)"
+NOT_LISTED = f"it reads {LOOKED_FOR}"
 
 
 @pytest.fixture(params=["windows", "predict"])

@@ -25,6 +25,7 @@ from tests.signals_of import beats
 
 VERBS = ("demo", "windows", "features", "evaluate", "layers", "train", "predict", "backbones")
 HEAVY = ("torch", "openvino", "matplotlib", "sklearn", "scipy", "wfdb", "onnx", "skops", "pandas")
+HEAVY += ("pydicom", "h5py", "pyarrow", "defusedxml")
 # Ctrl-C must arrive also where a shell started the tests in the background, deaf to it.
 START = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

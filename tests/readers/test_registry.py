@@ -83,7 +83,9 @@ def test_empty_file(tmp_path: Path, name: str) -> None:
 
 def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"PK")
-    with pytest.raises(RecordError, match=r"no format that ecglens reads; .*WFDB .*CSV .*NPY"):
+    with pytest.raises(
+        RecordError, match=r"no format that ecglens reads; .*WFDB .*EDF .*NPY .*CSV"
+    ):
         read_record(tmp_path / "a.docx")
 
 
@@ -174,7 +176,7 @@ def test_a_damaged_header_is_listed(tmp_path: Path) -> None:
 
 
 def test_no_records(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"no record in .*; looked for WFDB \(\.hea\), CSV"):
+    with pytest.raises(RecordError, match=r"no record in .*; looked for WFDB \(\.hea\), EDF"):
         find_records(tmp_path)
     with pytest.raises(RecordError, match="it is not there; give a folder"):
         find_records(tmp_path / "none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def open_npy(path: Path, fs: float | None) -> RecordSource:
     Raises:
         RecordError: the file is damaged, or its array is not a signal.
     """
-    return _source(path, {"signal": _mapped(path)}, fs, lend=lambda: _mapped(path))
+    return source_of(path, {"signal": _mapped(path)}, fs, lend=lambda: _mapped(path))
 
 
 def open_npz(path: Path, fs: float | None) -> RecordSource:
@@ -89,16 +89,16 @@ def open_npz(path: Path, fs: float | None) -> RecordSource:
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: encrypted members; NotImplementedError, of unknown packing, is one too.
         raise RecordError(f"{path} is not a whole NPZ file: {error}; save it again") from error
-    return _source(path, arrays, fs)
+    return source_of(path, arrays, fs)
 
 
-def own_file(path: Path) -> str:
-    """Return what is said of a file of windows or features, ``""`` for any other; never raises."""
+def may_be_record(path: Path) -> bool:
+    """Tell whether a file is not one of windows or features of this program; never raises."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _said_of(archive.namelist())
+            return not _said_of(archive.namelist())
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
-        return ""
+        return True
 
 
 def _said_of(members: Iterable[str]) -> str:
@@ -135,16 +135,28 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _source(
+def source_of(
     path: Path,
     arrays: Mapping[str, AnyArray],
     given_fs: float | None,
     lend: Callable[[], AnyArray] | None = None,
+    notes: Sequence[str] = (),
 ) -> RecordSource:
-    """Describe the arrays of a file; ``lend`` gives the signal anew where it is not in memory."""
+    """Describe the arrays of a file, named as in an NPZ file.
+
+    Args:
+        path: the file.
+        arrays: see :func:`open_npz`.
+        given_fs: Hz, or None.
+        lend: gives the signal anew where it is not in memory.
+        notes: what was assumed so far.
+
+    Raises:
+        RecordError: the arrays do not fit together.
+    """
     signal = _signal(path, arrays)
     names = _words(path, arrays, "leads")
-    turn, notes = _orientation(path, signal, len(names))
+    turn, turned = _orientation(path, signal, len(names))
     n_leads = turn(signal).shape[0]
     leads = _leads(path, n_leads, names, _words(path, arrays, "units"))
     whole = signal.dtype.kind in "iu"
@@ -167,7 +179,7 @@ def _source(
         samples,
         [leads[i] for i in chosen],
         rate,
-        notes=[*notes, *said],
+        notes=[*notes, *turned, *said],
         subject_id=subject[0] if subject else "",
     )
 

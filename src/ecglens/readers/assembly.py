@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -110,6 +111,16 @@ def agree_on_fs(stated: float | None, given: float | None, where: str) -> float:
     return stated
 
 
+def subject_of(patient: str) -> str:
+    """Return a subject for a patient's number or code, ``""`` for none.
+
+    The same patient gets the same subject in every file, but the number itself, which may be a
+    hospital's, stays out of results and model files.
+    """
+    plain = patient.strip()
+    return f"patient-{hashlib.sha256(plain.encode()).hexdigest()[:12]}" if plain else ""
+
+
 def make_source(
     path: Path,
     samples: Samples,
@@ -189,8 +200,9 @@ class _MillivoltSamples:
         for place, row in enumerate(rows):
             factor = self._factors[row]
             x = values[place]
-            # Values beyond float32 become infinities here and are reported as such.
-            with np.errstate(over="ignore"):
+            # Values beyond float32 become infinities here and are reported as such; damaged files
+            # hold NaN of kinds that NumPy warns of.
+            with np.errstate(over="ignore", invalid="ignore"):
                 signal[place] = x if factor in (None, 1.0) else x * factor
         return signal
 

@@ -10,27 +10,65 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.readers import arrays, text, wfdb_header, wfdb_records
+from ecglens.readers import (
+    aecg,
+    arrays,
+    dicom,
+    edf,
+    edf_header,
+    matlab,
+    parquet,
+    text,
+    wfdb_header,
+    wfdb_records,
+)
 from ecglens.readers.source import RecordSource
 from ecglens.records import Record, check_fs
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
+# What any format can be told from.
+_HEAD_BYTES = 4096
+
+
 @dataclass(frozen=True)
 class Format:
-    """A file format: the endings that announce it and the function that opens it."""
+    """A file format.
+
+    Attributes:
+        name: of the format.
+        suffixes: endings that announce it, where the content does not tell.
+        open: opens a file, given the rate in Hz of one that has none.
+        recognise: tells whether a file that starts with some bytes is of this format.
+        holds_record: tells of such a file in a folder whether it is a recording, not something
+            else in the same format; never raises.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     open: Callable[[Path, float | None], RecordSource]
+    recognise: Callable[[bytes], bool] = lambda _: False
+    holds_record: Callable[[Path], bool] = lambda _: True
 
 
+# In order of how much a file of the format tells of itself.
 FORMATS = (
-    Format("CSV", (".csv",), text.open_text),
-    Format("TSV", (".tsv",), text.open_text),
-    Format("NPZ", (".npz",), arrays.open_npz),
-    Format("NPY", (".npy",), arrays.open_npy),
+    Format("EDF", (".edf", ".bdf"), edf.open_edf, edf_header.is_edf),
+    Format("DICOM", (".dcm", ".dicom"), dicom.open_dicom, dicom.is_dicom, dicom.holds_waveform),
+    Format("HL7 aECG", (".xml",), aecg.open_aecg, aecg.is_aecg, aecg.says_aecg),
+    Format("MATLAB", (".mat",), matlab.open_matlab, matlab.is_matlab),
+    Format(
+        "Parquet",
+        (".parquet", ".pq"),
+        parquet.open_parquet,
+        parquet.is_parquet,
+        parquet.may_be_record,
+    ),
+    Format("NPZ", (".npz",), arrays.open_npz, holds_record=arrays.may_be_record),
+    Format("NPY", (".npy",), arrays.open_npy, lambda head: head.startswith(b"\x93NUMPY")),
+    Format("CSV", (".csv",), text.open_text, holds_record=text.holds_numbers),
+    Format("TSV", (".tsv",), text.open_text, holds_record=text.holds_numbers),
 )
 LOOKED_FOR = "WFDB (.hea), " + ", ".join(f"{f.name} ({', '.join(f.suffixes)})" for f in FORMATS)
 
@@ -51,12 +89,13 @@ def open_record(
 ) -> RecordSource:
     """Open one recording, whose samples are then read stretch by stretch.
 
-    WFDB and NPY files stay on disk (but for WFDB format 8, which stores differences). CSV, TSV
-    and NPZ files are read into memory, which they bound.
+    The format is told by the content of the file and only then by its ending. WFDB, EDF,
+    Parquet and NPY files stay on disk (but for WFDB format 8, which stores differences). Files of
+    the other formats are read into memory, which they bound.
 
     Args:
-        path: a ``.csv``, ``.tsv``, ``.npz`` or ``.npy`` file, or a WFDB record given as ``rec``,
-            ``rec.hea`` or ``rec.dat``.
+        path: a file of one of these formats, or a WFDB record given as ``rec``, ``rec.hea`` or
+            ``rec.dat``.
         fs: sampling rate in Hz, only for a file that does not state one.
         annotator: ending of the WFDB annotation file to take rhythms from, such as ``"atr"``;
             without it the usual ones are tried.
@@ -89,9 +128,11 @@ def open_record(
 def find_records(folder: str | os.PathLike[str]) -> list[Path]:
     """List the recordings in a folder and below it.
 
-    A WFDB record counts once, by its header; segments of a multi-segment record, hidden files,
-    tables of words (such as a list of labels), files of windows or features that this program
-    wrote and links that lead out of the folder do not count.
+    A WFDB record counts once, by its header, and so do files in one folder whose names differ
+    only in the ending: the one that tells most of itself counts. Segments of a multi-segment
+    record, hidden files, tables of words (such as a list of labels), files of windows or features
+    that this program wrote, files of other programs and links that lead out of the folder do not
+    count.
 
     Returns:
         Sorted paths that :func:`read_record` takes.
@@ -105,21 +146,18 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
         raise RecordError(f"cannot look for records in {top}: it is {what}; give a folder")
     files = list(_visible_files(top))
     headers = [path for path in files if path.suffix.lower() == ".hea"]
-    parts = {part for header in headers for part in wfdb_header.segment_paths(header)}
-    found = [header for header in headers if header not in parts]
-    for path in files:
-        known = _format_of(path)
-        if known is not None and _may_be_record(path, known):
-            found.append(path)
+    parts = {part for header in headers for part in wfdb_header.parts_of(header)}
+    found = {header.with_suffix(""): header for header in headers if header not in parts}
+    taken = parts | set(headers)
+    candidates = [
+        (known, path) for path in files if path not in taken and (known := _format_of(path))
+    ]
+    for known, path in sorted(candidates, key=lambda pair: FORMATS.index(pair[0])):
+        if path.with_suffix("") not in found and known.holds_record(path):
+            found[path.with_suffix("")] = path
     if not found:
         raise RecordError(f"no record in {top}; looked for {LOOKED_FOR}")
-    return sorted(found)
-
-
-def _may_be_record(path: Path, known: Format) -> bool:
-    if known.open is text.open_text:
-        return text.holds_numbers(path)
-    return known.open is not arrays.open_npz or not arrays.own_file(path)
+    return sorted(found.values())
 
 
 def _visible_files(top: Path) -> Iterator[Path]:
@@ -135,8 +173,27 @@ def _visible_files(top: Path) -> Iterator[Path]:
 
 
 def _format_of(path: Path) -> Format | None:
+    """Return the format of a file by its content, then by its ending; None for WFDB and others."""
     suffix = path.suffix.lower()
+    # PhysioNet's MATLAB files are WFDB signal files, whose headers state the gains.
+    if suffix == ".hea" or (suffix == ".mat" and _is_file(path.with_suffix(".hea"))):
+        return None
+    head = _head(path)
+    for known in FORMATS:
+        if head and known.recognise(head):
+            return known
     return next((known for known in FORMATS if suffix in known.suffixes), None)
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file, none where it cannot be read or may never end."""
+    if not _is_file(path):
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _header_of(path: Path) -> Path:

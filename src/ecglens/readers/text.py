@@ -69,7 +69,7 @@ def open_text(path: Path, fs: float | None) -> RecordSource:
     timing = read_timing(path, table, names, fs)
     notes += timing.notes
     keep = [i for i in range(table.shape[1]) if i not in timing.columns]
-    leads = [_lead_of(names[i] if names else "", n) for n, i in enumerate(keep)]
+    leads = [lead_of(names[i] if names else "", n) for n, i in enumerate(keep)]
     chosen, said = choose_leads(leads, str(path))
     samples = ArraySamples(lambda: table.T, [keep[i] for i in chosen])
     kept = [leads[i] for i in chosen]
@@ -213,7 +213,7 @@ def _drop_trailing(
     return table[:, :width], names[:width], notes
 
 
-def _lead_of(name: str, number: int) -> LeadName:
+def lead_of(name: str, number: int) -> LeadName:
     """Part ``II (uV)`` or ``ecg_mV`` into name and unit."""
     found = UNIT_IN_BRACKETS.fullmatch(name) or _UNIT_AS_ENDING.fullmatch(name)
     bare, unit = (found[1], found[2]) if found else (name, "")

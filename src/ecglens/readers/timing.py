@@ -75,6 +75,11 @@ def read_timing(
     return Timing(agree_on_fs(stated, given_fs, str(path)), frozenset(taken), tuple(notes))
 
 
+def is_timing(name: str) -> bool:
+    """Tell whether a column of this name holds times or sample numbers."""
+    return _is_count(name) or _seconds_per(name) is not None
+
+
 def _is_count(name: str) -> bool:
     return name.casefold() in _COUNT_NAMES
 

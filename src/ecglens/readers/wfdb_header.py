@@ -93,13 +93,18 @@ def read_header(path: Path) -> Header:
     return Header(path, fs, n_frames, signals=tuple(signals), notes=tuple(notes))
 
 
-def segment_paths(path: Path) -> list[Path]:
-    """Return the headers of a record's segments; none where the header cannot be read."""
+def parts_of(path: Path) -> list[Path]:
+    """Return the headers of a record's segments and its signal files, which may not be there.
+
+    There are none where the header cannot be read.
+    """
     try:
         header = read_header(path)
     except RecordError:
         return []
-    return [path.with_name(f"{name}.hea") for name, _ in header.segments if name != GAP]
+    segments = [f"{name}.hea" for name, _ in header.segments if name != GAP]
+    files = [line.file for line in header.signals if line.file != GAP]
+    return [path.parent / name for name in dict.fromkeys([*segments, *files])]
 
 
 def member(header: Path, name: str) -> Path:

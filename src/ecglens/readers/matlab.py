@@ -1,0 +1,203 @@
+"""MATLAB files: numeric arrays of versions 4 to 7.3; cells, structures and objects are not read."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from ecglens.errors import RecordError
+from ecglens.npy import AnyArray
+from ecglens.readers.arrays import MAX_PACKING, source_of
+from ecglens.readers.assembly import MAX_VALUES
+from ecglens.readers.source import RecordSource
+
+MARKS = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+SIGNALS = ("val", "signal", "ecg", "data")
+RATES = ("fs", "sampling_rate", "sampling_frequency", "samplerate", "sfreq")
+_GAINS = ("gain",)
+_NUMERIC = frozenset(
+    {"double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))}
+)
+# Packed variables of version 5: header, then elements of a type and a size each.
+_HEADER_BYTES, _PACKED = 128, 15
+_ALWAYS_FITS = 2**26
+_BYTES_AT_A_TIME = 2**20
+
+
+class Variable(NamedTuple):
+    """Name, shape and MATLAB class of a variable."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+
+    @property
+    def described(self) -> str:
+        """What it is, for messages."""
+        return f"{self.name} ({'x'.join(map(str, self.shape))} {self.kind})"
+
+
+def is_matlab(head: bytes) -> bool:
+    """Tell whether a file that starts with these bytes is MATLAB's, version 5 or later."""
+    return head.startswith(MARKS)
+
+
+def open_matlab(path: Path, fs: float | None) -> RecordSource:
+    """Open a MATLAB file; its signal is read into memory.
+
+    The signal is a numeric array ``val``, ``signal``, ``ecg`` or ``data``, or the only one there
+    is, shape (n_leads, n_samples); ``fs`` (Hz) and ``gain`` (counts per mV) may stand beside it.
+    Whole numbers without a gain are counts of unknown amplitude, floats are mV. (A PhysioNet file
+    with its header beside it is read as WFDB, whose gains it states.)
+
+    Args:
+        path: the file.
+        fs: Hz, only where the file has none.
+
+    Raises:
+        RecordError: the file is damaged, is a decompression bomb, or has no such array.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+        hdf5 = head.startswith(_HDF5) or head[512:].startswith(_HDF5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = _read_hdf5(path) if hdf5 else _read_older(path)
+    except RecordError:
+        raise
+    except Exception as error:
+        raise RecordError(
+            f"cannot read {path} as MATLAB file: {type(error).__name__}: {error}; the file is "
+            "damaged: save it again"
+        ) from error
+    name, arrays = found
+    notes: list[str] = []
+    if "gain" not in arrays and _are_counts(name, arrays["signal"]):
+        arrays["units"] = np.array("counts")
+        notes.append(f"{name} holds whole numbers and no gain is given; their amplitude is unknown")
+    return source_of(path, arrays, fs, notes=notes)
+
+
+def _are_counts(name: str, signal: AnyArray) -> bool:
+    if signal.dtype.kind in "iu":
+        return True
+    # MATLAB makes every number a double; "val" is PhysioNet's name for counts.
+    numbers = signal.real.astype(np.float64)
+    return name.casefold() == "val" and bool((numbers == np.rint(numbers)).all())
+
+
+def _choose(path: Path, variables: Sequence[Variable]) -> dict[str, str]:
+    """Return the names of the variables to read, by their role.
+
+    Raises:
+        RecordError: none of them is a signal, or it would not fit into memory.
+    """
+    numeric = [v for v in variables if v.kind in _NUMERIC]
+    by_name = {v.name.casefold(): v for v in reversed(numeric)}
+    beside = {**dict.fromkeys(RATES, "fs"), **dict.fromkeys(_GAINS, "gain")}
+    others = [v for v in numeric if v.name.casefold() not in beside and math.prod(v.shape) > 1]
+    signal = next((by_name[name] for name in SIGNALS if name in by_name), None)
+    if signal is None and len(others) == 1:
+        signal = others[0]
+    if signal is None:
+        found = ", ".join(v.described for v in variables[:20]) or "nothing"
+        raise RecordError(
+            f"{path} has no numeric array called {', '.join(SIGNALS)}, only {found}; save the "
+            "signal as such an array (n_leads, n_samples)"
+        )
+    if math.prod(signal.shape) > MAX_VALUES:
+        raise RecordError(f"{path}: {signal.described} is more than {MAX_VALUES} values; split it")
+    roles = {role: by_name[name].name for name, role in reversed(beside.items()) if name in by_name}
+    return {**roles, "signal": signal.name}
+
+
+def _named(roles: Mapping[str, str], arrays: Mapping[str, Any]) -> tuple[str, dict[str, AnyArray]]:
+    return roles["signal"], {role: np.asarray(arrays[name]) for role, name in roles.items()}
+
+
+def _read_older(path: Path) -> tuple[str, dict[str, AnyArray]]:
+    """Return the signal's name and the arrays of a file of version 4 to 7, by their role."""
+    from scipy.io import loadmat, whosmat
+
+    _check_packing(path)
+    roles = _choose(path, [Variable(*found) for found in whosmat(path)])
+    return _named(roles, loadmat(path, variable_names=list(roles.values())))
+
+
+def _check_packing(path: Path) -> None:
+    """Refuse a file that unpacks to far more than a recording would."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+        if not head.startswith(MARKS[0]):
+            return
+        order = "little" if head[126:128] == b"IM" else "big"
+        while len(tag := file.read(8)) == 8:
+            kind = int.from_bytes(tag[:4], order)  # type: ignore[arg-type]
+            length = int.from_bytes(tag[4:], order)  # type: ignore[arg-type]
+            end = file.tell() + length
+            if end > size:
+                raise RecordError(f"{path} is cut short within a variable; save it again")
+            if kind == _PACKED:
+                _measure(path, file, length)
+            file.seek(end)
+
+
+def _measure(path: Path, file: IO[bytes], length: int) -> None:
+    """Unpack an element piece by piece, without keeping it."""
+    unpacked, left = 0, length
+    inflate = zlib.decompressobj()
+    while left and not inflate.eof:
+        data = file.read(min(left, _BYTES_AT_A_TIME))
+        left -= len(data)
+        while data and not inflate.eof:
+            unpacked += len(inflate.decompress(data, _BYTES_AT_A_TIME))
+            data = inflate.unconsumed_tail
+            if unpacked > max(_ALWAYS_FITS, length * MAX_PACKING // 10):
+                raise RecordError(
+                    f"{path} unpacks {length} bytes to over {unpacked}; that is no recording"
+                )
+
+
+def _read_hdf5(path: Path) -> tuple[str, dict[str, AnyArray]]:
+    """Return the signal's name and the arrays of a file of version 7.3, by their role."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        # A link may lead to another file; only what this one holds is looked at.
+        names = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+        sets = {name: file[name] for name in names if isinstance(file[name], h5py.Dataset)}
+        roles = _choose(path, [_variable(name, data) for name, data in sets.items()])
+        for name in roles.values():
+            _check_dataset(path, sets[name])
+        # MATLAB counts axes from the other end.
+        return _named(roles, {name: sets[name][()].T for name in roles.values()})
+
+
+def _variable(name: str, data: Any) -> Variable:
+    kind = data.attrs.get("MATLAB_class", b"")
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
+    plain = {"f4": "single", "f8": "double"}.get(data.dtype.str[1:], data.dtype.name)
+    # Cells are stored as references, texts as numbers with a class of their own.
+    return Variable(name, tuple(data.shape[::-1]), kind if kind not in ("", plain) else plain)
+
+
+def _check_dataset(path: Path, data: Any) -> None:
+    if data.external or data.is_virtual:
+        raise RecordError(
+            f"{path}: {data.name} lies in another file, which is not opened; save it as a whole"
+        )
+    size, held = data.size * data.dtype.itemsize, data.id.get_storage_size()
+    if data.dtype.kind not in "fiu" or size > max(_ALWAYS_FITS, held * MAX_PACKING // 10):
+        raise RecordError(
+            f"{path}: {data.name} declares {size} bytes of {data.dtype} and holds {held}; that is "
+            "no recording"
+        )

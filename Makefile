@@ -57,7 +57,7 @@ bench: $(BIN)/python
 
 constraints:
 	$(PYTHON) -m venv $(VENV)-new
-	$(VENV)-new/bin/python -m pip --quiet install --editable '.[dev,timm]'
+	$(VENV)-new/bin/python -m pip --quiet install --editable '.[dev,timm,bench]'
 	$(VENV)-new/bin/python -m pip freeze --exclude-editable > constraints.txt
 	rm -rf $(VENV)-new
 

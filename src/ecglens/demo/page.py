@@ -149,8 +149,8 @@ def _subjects(result: DemoResult) -> Picture:
 def _examples(result: DemoResult) -> Iterator[Block]:
     yield Text(
         "A window of ten seconds becomes a picture: time to the right, frequency upwards, bright "
-        "where the signal is strong. An image network that was trained on photographs and stays "
-        "as it is describes the picture; a classical classifier on top decides."
+        "where the signal is strong. A frozen image network describes the picture; a classical "
+        "classifier on top decides."
     )
     yield Columns(tuple(example_pictures(result)))
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 import tempfile
 import threading
 from dataclasses import replace
@@ -147,6 +150,32 @@ class TestExtractor:
         with pytest.raises(KeyboardInterrupt):
             _run(tiny, X)
         assert not [t for t in threading.enumerate() if t.name.startswith("ecglens")]
+
+    def test_one_core_and_a_cache_that_cannot_be_written_will_do(
+        self, X: np.ndarray, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("in the way")
+        make_tiny_onnx(tmp_path / "tiny.onnx")
+        np.save(tmp_path / "X.npy", X)
+        code = (
+            "import os, numpy as np, ecglens\n"
+            "if hasattr(os, 'sched_setaffinity'):\n"
+            "    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+            "features = ecglens.CNNFeatures(125, 'tiny.onnx', layers='stage1', image='default',\n"
+            "    cache_dir='file/cache').fit_transform(np.load('X.npy'))\n"
+            "print(features.shape)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "ECGLENS_CACHE": "file"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stdout == "(20, 4)\n", done.stderr
+        assert "features are not kept: cannot make folder" in done.stderr
 
     def test_where_there_is_no_bf16_auto_is_fp32(
         self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch

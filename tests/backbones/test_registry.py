@@ -112,7 +112,9 @@ def test_an_unwritable_cache_is_only_noted(
     tiny: Backbone, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
+    assert store.load(tmp_path / "file" / "cache", "tiny", KEY) is None
     store.save(tmp_path / "file" / "cache", KEY, tiny)
+    assert "damaged" not in caplog.text
     assert "tiny is converted again each time: cannot make folder" in caplog.text
 
 

@@ -41,7 +41,7 @@ def load(folder: Path, name: str, key: str) -> Backbone | None:
         if sidecar["key"] != key or sidecar["sha256"] != sha256_of(data):
             raise ValueError("the hash differs")
         return _backbone(sidecar, data)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         _LOG.warning("%s is damaged (%s) and is made again", path, error)

@@ -159,7 +159,8 @@ class TestExtractor:
         np.save(tmp_path / "X.npy", X)
         code = (
             "import os, numpy as np, ecglens\n"
-            "if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {0})\n"
+            "if hasattr(os, 'sched_setaffinity'):\n"
+            "    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
             "features = ecglens.CNNFeatures(125, 'tiny.onnx', layers='stage1', image='default',\n"
             "    cache_dir='file/cache').fit_transform(np.load('X.npy'))\n"
             "print(features.shape)\n"

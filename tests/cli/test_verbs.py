@@ -264,9 +264,11 @@ class TestPredict:
         header = write_record(tmp_path / "x" / "one", "r", beats(20, FS))
         write_record(tmp_path / "x" / "two", "r", beats(20, FS))
         write_record(tmp_path / "y" / "two", "r", beats(20, FS))
-        header.with_suffix(".csv").write_text("\n".join(f"{v:.3f}" for v in beats(20, FS)))
+        # A folder counts files of one name once; a file that is named counts by itself.
+        table = header.with_suffix(".csv")
+        table.write_text("\n".join(f"{v:.3f}" for v in beats(20, FS)))
         done = ecglens(
-            "predict", tmp_path / "x", tmp_path / "y", "--fs", FS, "--model", model,
+            "predict", tmp_path / "x", tmp_path / "y", table, "--fs", FS, "--model", model,
             "--out", tmp_path / "out",
         )  # fmt: skip
         assert done.code == 0

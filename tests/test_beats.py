@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecglens.beats import beat_contrast, beats_of_windows, find_beats, heart_rates
+from ecglens.beats import beat_contrast, find_beats, find_window_beats, heart_rates
 from ecglens.databases.synthetic import make_beats, make_patients, make_record
 from ecglens.errors import UsageError
 from tests.signals_of import beats, fibrillation
@@ -142,8 +142,8 @@ class TestHeartRates:
 class TestContrast:
     def test_it_is_high_for_beats_and_low_for_fibrillation(self) -> None:
         X = np.stack([beats(10.0, 125.0), fibrillation(10.0, 125.0)])
-        qrs, found = beats_of_windows(X, 125)
-        regular, chaos = (beat_contrast(*pair) for pair in zip(qrs, found, strict=True))
+        found = find_window_beats(X, 125)
+        regular, chaos = map(beat_contrast, found.qrs, found.beats)
         assert regular > 10 > 4 > chaos
 
     def test_it_is_zero_without_a_beat(self) -> None:

@@ -7,6 +7,9 @@ rate, no polarity, no error where there is no beat, and no beat where only noise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,6 +40,7 @@ beats have less, and 92 % of those with ventricular fibrillation."""
 _QRS_HALF_S = 0.064
 _MIN_SIZE = 0.15
 _NEIGHBOURS = 31
+_ALIKE = 0.8
 
 
 def find_beats(signal: npt.ArrayLike, fs: float) -> Beats:
@@ -68,8 +72,8 @@ def find_beats(signal: npt.ArrayLike, fs: float) -> Beats:
     known = np.isfinite(array)
     if array.size < SHORTEST_S * fs or not known.any():
         return np.empty(0, np.intp)
-    _, found = beats_of_windows(array[None], fs)
-    at = np.minimum(np.round(found[0] * (fs / DETECTION_FS)).astype(np.intp), array.size - 1)
+    beats = find_window_beats(array[None], fs).beats[0]
+    at = np.minimum(np.round(beats * (fs / DETECTION_FS)).astype(np.intp), array.size - 1)
     return at[known[at]]
 
 
@@ -87,24 +91,35 @@ def heart_rates(X: npt.ArrayLike, fs: float) -> Floats:
     Raises:
         UsageError: ``X`` has not two dimensions, or ``fs`` is out of range.
     """
-    qrs, found = beats_of_windows(X, fs)
-    rates = np.full(len(qrs), np.nan)
-    for row, beats in enumerate(found):
-        if len(beats) >= MIN_BEATS and beat_contrast(qrs[row], beats) >= MIN_CONTRAST:
+    found = find_window_beats(X, fs)
+    rates = np.full(len(found.X), np.nan)
+    for row, beats in enumerate(found.beats):
+        if len(beats) >= MIN_BEATS and beat_contrast(found.qrs[row], beats) >= MIN_CONTRAST:
             rates[row] = 60 * DETECTION_FS / np.median(np.diff(beats))
     return rates
 
 
-def beats_of_windows(X: npt.ArrayLike, fs: float) -> tuple[FloatArray, list[Beats]]:
+@dataclass(frozen=True)
+class WindowBeats:
+    """Windows at :data:`DETECTION_FS` and their beats.
+
+    Attributes:
+        X: the windows, gaps bridged, shape (n_windows, m).
+        qrs: the same in the band of QRS complexes.
+        beats: of each window, as indices into its row.
+    """
+
+    X: FloatArray
+    qrs: FloatArray
+    beats: Sequence[Beats]
+
+
+def find_window_beats(X: npt.ArrayLike, fs: float) -> WindowBeats:
     """Bring windows to :data:`DETECTION_FS` and find the beats of each.
 
     Args:
         X: windows, shape (n_windows, n_samples), in any unit; NaN marks missing samples.
         fs: their rate in Hz.
-
-    Returns:
-        The windows at 125 Hz in the band of QRS complexes, shape (n_windows, m), and the beats of
-        each as indices into them.
 
     Raises:
         UsageError: ``X`` has not two dimensions, or ``fs`` is out of range.
@@ -115,22 +130,20 @@ def beats_of_windows(X: npt.ArrayLike, fs: float) -> tuple[FloatArray, list[Beat
             f"windows must have shape (n_windows, n_samples), got {array.shape}; "
             "one window is X[None]"
         )
-    check_fs(fs, "beats_of_windows")
+    check_fs(fs, "find_window_beats")
     if array.shape[1] < SHORTEST_S * fs:
-        n_samples = int(np.ceil(array.shape[1] * DETECTION_FS / fs))
-        none = [np.empty(0, np.intp) for _ in array]
-        return np.zeros((len(array), n_samples), np.float32), none
-    whole = fill_gaps(np.where(np.isfinite(array), array, np.nan))
-    at_rate = resample(whole, fs, DETECTION_FS)
-    qrs = band_pass(at_rate, DETECTION_FS, *QRS_BAND_HZ)
-    return qrs, [_beats(*row) for row in zip(at_rate, qrs, strict=True)]
+        nothing = np.zeros((len(array), int(np.ceil(array.shape[1] * DETECTION_FS / fs))), "f4")
+        return WindowBeats(nothing, nothing, [np.empty(0, np.intp) for _ in array])
+    whole = resample(fill_gaps(np.where(np.isfinite(array), array, np.nan)), fs, DETECTION_FS)
+    qrs = band_pass(whole, DETECTION_FS, *QRS_BAND_HZ)
+    return WindowBeats(whole, qrs, [_beats(*rows) for rows in zip(whole, qrs, strict=True)])
 
 
 def beat_contrast(qrs: npt.ArrayLike, beats: Beats) -> float:
     """Return the power within 64 ms of beats over the power between them, at least 0.
 
     Args:
-        qrs: a window of :func:`beats_of_windows`, shape (m,).
+        qrs: a row of :attr:`WindowBeats.qrs`, shape (m,).
         beats: indices into it.
 
     Returns:
@@ -145,6 +158,30 @@ def beat_contrast(qrs: npt.ArrayLike, beats: Beats) -> float:
         return 0.0
     floor = 1e-9 * power.max()
     return float(power[at_beat].mean() / (power[~at_beat].mean() + floor))
+
+
+def usual_beats(qrs: npt.ArrayLike, beats: Beats) -> npt.NDArray[np.bool_]:
+    """Tell the beats that look like most from ectopic ones and artefacts.
+
+    Args:
+        qrs: a row of :attr:`WindowBeats.qrs`, shape (m,).
+        beats: indices into it.
+
+    Returns:
+        Whether a QRS complex correlates by 0.8 or more with the median one and is half to twice as
+        high, shape (n_beats,).
+    """
+    each = np.asarray(qrs, dtype=np.float64)[_around(beats, np.size(qrs))]
+    if not len(beats):
+        return np.zeros(0, dtype=bool)
+    shape = np.median(each, axis=0)
+    shape -= shape.mean()
+    each -= each.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(each, axis=1) * np.linalg.norm(shape)
+    alike = each @ shape >= _ALIKE * norm
+    height = np.ptp(each, axis=1) / max(float(np.median(np.ptp(each, axis=1))), 1e-12)
+    usual: npt.NDArray[np.bool_] = alike & (height >= 0.5) & (height <= 2.0)
+    return usual
 
 
 def _beats(signal: FloatArray, qrs: FloatArray) -> Beats:

@@ -202,7 +202,7 @@ def _muscle_floor(
         return np.zeros(len(spectrum))
     blocks = _blocks(_band(spectrum, hz, (low, high), n_samples), fs, _FLOOR_BLOCK_S)
     power = np.median(np.square(blocks).mean(axis=-1), axis=-1)
-    return np.sqrt(power.astype(np.float64))
+    return np.asarray(np.sqrt(power.astype(np.float64)))
 
 
 def _mains_height(spectrum: npt.NDArray[np.complex64], hz: Floats, n_samples: int) -> Floats:
@@ -218,7 +218,7 @@ def _mains_height(spectrum: npt.NDArray[np.complex64], hz: Floats, n_samples: in
         usual = np.median(density[:, ~is_line], axis=-1) / np.log(2)
         power = np.maximum(power, density[:, is_line].sum(axis=-1) - is_line.sum() * usual)
     # A sine of amplitude a has |X|^2 of (a n / 2)^2, spread over the line.
-    return 4 * np.sqrt(np.maximum(power, 0)) / n_samples
+    return np.asarray(4 * np.sqrt(np.maximum(power, 0)) / n_samples)
 
 
 def _swing(signal: FloatArray, fs: float) -> Floats:

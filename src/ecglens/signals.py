@@ -222,7 +222,7 @@ def still_share(X: FloatArray, fs: float) -> npt.NDArray[np.float64]:
     """Return the share of half-second blocks of every window that hold no signal.
 
     Args:
-        X: windows in mV, shape (n_windows, n_samples); NaN marks missing samples, which are not still.
+        X: windows in mV, shape (n_windows, n_samples); missing samples (NaN) are not still.
         fs: rate in Hz.
     """
     n_samples = X.shape[-1]

@@ -190,7 +190,7 @@ def _height(signal: FloatArray, fs: float) -> Floats:
     """Return the usual height of the ECG: the median over blocks, so that no artefact counts."""
     blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
     height = np.median(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
-    return np.maximum(height.astype(np.float64), np.finfo(np.float32).tiny)
+    return np.asarray(np.maximum(height.astype(np.float64), np.finfo(np.float32).tiny))
 
 
 def _muscle_floor(

@@ -32,6 +32,7 @@ _BESIDE_HZ = 3.0  # how far its neighbourhood reaches
 _HEIGHT_BLOCK_S = 2.0  # holds a beat at 30 a minute
 _FLOOR_BLOCK_S = 0.1  # at 180 beats a minute more than half of these hold no QRS
 _SWING_BLOCK_S = 0.5  # its mean passes motion and wander, and little of fibrillation
+_SWING_S = 2.0
 _AT_ONCE = 256
 
 
@@ -43,7 +44,7 @@ class QualityLimits:
         saturated: share of the samples that lie on clipped tops, 0 to 1.
         mains: height (peak to peak) of the mains line over that of the ECG.
         muscle: rms of 32 to 48 Hz between the beats over the height of the ECG.
-        motion: height of the swings of the baseline over that of the ECG.
+        motion: height of the baseline's largest swing in 2 s over that of the ECG.
 
     Raises:
         UsageError: a limit is not above 0.
@@ -52,7 +53,7 @@ class QualityLimits:
     saturated: float = 0.10
     mains: float = 1.0
     muscle: float = 0.06
-    motion: float = 4.0
+    motion: float = 3.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -222,6 +223,12 @@ def _mains_height(spectrum: npt.NDArray[np.complex64], hz: Floats, n_samples: in
 
 
 def _swing(signal: FloatArray, fs: float) -> Floats:
-    """Return the peak to peak of the baseline: means of half seconds."""
+    """Return the largest peak to peak of the baseline (means of half seconds) within two seconds.
+
+    A drift that takes the whole window hides no rhythm; a step or a bump does.
+    """
     means = _blocks(signal, fs, _SWING_BLOCK_S).mean(axis=-1)
-    return np.asarray(means.max(axis=-1) - means.min(axis=-1), dtype=np.float64)
+    span = min(means.shape[-1], round(_SWING_S / _SWING_BLOCK_S) + 1)
+    spans = np.lib.stride_tricks.sliding_window_view(means, span, axis=-1)
+    swing = (spans.max(axis=-1) - spans.min(axis=-1)).max(axis=-1)
+    return np.asarray(swing, dtype=np.float64)

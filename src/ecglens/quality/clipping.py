@@ -11,10 +11,10 @@ _NEAR = 0.05
 """How near the window's extreme a top must lie, in heights of the window. Resampling makes a
 clipped corner ring by up to some 3 %, so the extreme is not the top itself."""
 
-_LEVEL_PER_S = 0.4
-"""Slope of a top in heights per second: that of no wave of an ECG for longer than some 10 ms."""
+_LEVEL_PER_S = 0.8
+"""Slope of a top in heights per second: no wave of an ECG is that level for 20 ms."""
 
-_SHORTEST_S = 0.03
+_SHORTEST_S = 0.022
 _CORNER_S = 0.032
 _CORNER = 0.06
 """How far the signal must have left a top, to both sides, after 32 ms. A resting line that is the

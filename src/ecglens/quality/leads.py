@@ -75,13 +75,15 @@ def rate_leads(
     # In the middle of equal parts, so that putting on and taking off the electrodes count little.
     middle = (np.arange(n_stretches) + 0.5) * (record.n_samples / n_stretches)
     starts = np.unique(np.clip(np.round(middle - size / 2), 0, record.n_samples - size))
-    readable, score = np.zeros(len(rows)), np.zeros(len(rows))
-    for start in starts.astype(int).tolist():
-        quality = measure_quality(record.read(start, start + size, rows), record.fs, limits)
-        readable += quality.readable / len(starts)
-        score += quality.score / len(starts)
+    looks = [
+        measure_quality(record.read(start, start + size, rows), record.fs, limits)
+        for start in starts.astype(int).tolist()
+    ]
+    readable = np.mean([look.readable for look in looks], axis=0).tolist()
+    score = np.mean([look.score for look in looks], axis=0).tolist()
+    names_of = record.lead_names
     return tuple(
-        LeadQuality(row, record.lead_names[row], float(share), float(mean))
+        LeadQuality(row, names_of[row], share, mean)
         for row, share, mean in zip(rows, readable, score, strict=True)
     )
 
@@ -140,7 +142,7 @@ def _rows(record: Recording, names: Sequence[str] | None) -> list[int]:
     rows = sorted(row for row in found if row is not None)
     if not rows:
         raise RecordError(
-            f"record {record.record_id!r} has no lead {' or '.join(names) or 'without a name'}; "
+            f"record {record.record_id!r} has no lead {' or '.join(names) or 'of no name'}; "
             f"it has {', '.join(record.lead_names)}"
         )
     return rows

@@ -50,8 +50,8 @@ class QualityLimits:
         UsageError: a limit is not above 0.
     """
 
-    saturated: float = 0.10
-    mains: float = 1.0
+    saturated: float = 0.08
+    mains: float = 2.0
     muscle: float = 0.06
     motion: float = 3.0
 
@@ -107,12 +107,14 @@ def measure_quality(X: npt.ArrayLike, fs: float, limits: QualityLimits | None = 
 
     Raises:
         UsageError: ``fs`` is out of range.
-        WindowError: ``X`` is not (n_windows, n_samples).
+        WindowError: ``X`` is not (n_windows, n_samples), or has no samples.
     """
     check_fs(fs, "measure_quality")
     array = np.asarray(X, dtype=np.float32)
-    if array.ndim != 2:
-        raise WindowError(f"X has shape {array.shape}; it must be (n_windows, n_samples)")
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise WindowError(
+            f"X has shape {array.shape}; it must be (n_windows, n_samples) with 1 sample or more"
+        )
     limits = limits or QualityLimits()
     measures = {name: np.zeros(len(array)) for name in REASONS}
     refused = np.full(len(array), "", dtype="<U9")

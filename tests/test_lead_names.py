@@ -10,8 +10,8 @@ from ecglens.lead_names import lead_key, limb_key, names_ecg, plain_lead
 from ecglens.records import Lead, Record
 
 SECOND = [
-    "II", "ii", "Lead II", "ECG II", "EKG II", "MDC_ECG_LEAD_II", "Lead II (Einthoven)", "DII", "D2",
-    "d 2", "Ableitung II", "Abl. II", "dérivation II", "Derivation DII", "derivación D2",
+    "II", "ii", "Lead II", "ECG II", "EKG II", "MDC_ECG_LEAD_II", "Lead II (Einthoven)", "DII",
+    "D2", "d 2", "Ableitung II", "Abl. II", "dérivation II", "Derivation DII", "derivación D2",
     "derivação DII", "derivazione II", "odprowadzenie II", "отведение II", "II отведение",
     "II отв.", "II 导联", "II导联", "II導聯", "II誘導", "Ⅱ", "ＩＩ", "ЭКГ II",
 ]  # fmt: skip

@@ -49,7 +49,7 @@ FAULTS: dict[str, Callable[[Windows], Windows]] = {
     "flat": lambda X: np.where(np.arange(X.shape[-1]) < 800, X, np.float32(0.5)),
     "saturated": clipped,
     "mains": lambda X: noisy(X, "mains", -18),
-    "muscle": lambda X: noisy(X, "muscle", -8),
+    "muscle": lambda X: noisy(X, "muscle", -12),
     "motion": stepped,
 }
 

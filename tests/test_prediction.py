@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.errors import OutputError, UsageError, WindowError
-from ecglens.prediction import Timeline, predict_record
+from ecglens.prediction import Journal, Timeline, predict_record
 from ecglens.readers import open_record, read_record
 from ecglens.records import Record
 from tests.cli.collection import write_record
@@ -140,28 +140,37 @@ def _assert_same(one: Timeline, other: Timeline) -> None:
     assert one.to_dict()["summary"] == other.to_dict()["summary"]
 
 
-class TestStreaming:
-    def _spoilt(self) -> Record:
-        record = _mixed(90.0)
-        record.signal[0, 4200:4210] = np.nan
-        record.signal[0, 5000:6500] = np.nan
-        record.signal[0, 7000:8000] = 0.3
-        return record
+def _spoilt() -> Record:
+    record = _mixed(90.0)
+    record.signal[0, 4200:4210] = np.nan
+    record.signal[0, 5000:6500] = np.nan
+    record.signal[0, 7000:8000] = 0.3
+    return record
 
+
+class CountingModel(SpikinessModel):
+    judged = 0
+
+    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+        object.__setattr__(self, "judged", self.judged + len(np.asarray(X)))
+        return super().predict_proba(X, fs)
+
+
+class TestStreaming:
     @pytest.mark.parametrize("hop_s", [None, 3.7, 1.0])
     def test_the_timeline_does_not_depend_on_the_blocks(
         self, hop_s: float | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        whole = predict_record(MODEL, self._spoilt(), hop_s=hop_s)
+        whole = predict_record(MODEL, _spoilt(), hop_s=hop_s)
         assert {"N", "VF", "unreadable"} == set(whole.labels.tolist())
         for size in (1, 2, 7):
             monkeypatch.setattr("ecglens.windows.cutting.BLOCK", size)
-            _assert_same(predict_record(MODEL, self._spoilt(), hop_s=hop_s), whole)
+            _assert_same(predict_record(MODEL, _spoilt(), hop_s=hop_s), whole)
 
     def test_a_record_on_disk_gets_the_timeline_of_a_record_in_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        path = write_record(tmp_path, "r1", self._spoilt().signal[0])
+        path = write_record(tmp_path, "r1", _spoilt().signal[0])
         monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 3)
         monkeypatch.setattr("ecglens.windows.cutting._PIECE", 700)
         model = replace(MODEL, fs=80.0)
@@ -185,6 +194,64 @@ class TestStreaming:
         predict_record(Watched(), _mixed(), hop_s=5.0, progress=lambda *step: told.append(step))
         assert seen == [4, 4, 3]
         assert told == [(4, 11), (8, 11), (11, 11)]
+
+
+class StoppedError(Exception):
+    pass
+
+
+class TestJournal:
+    """A run that stopped goes on where it stopped, and to the same numbers."""
+
+    @pytest.fixture(autouse=True)
+    def _small_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 2)
+
+    def _stop_after(self, n_blocks: int, journal: Journal) -> None:
+        def step(done: int, _total: int) -> None:
+            if done == 2 * n_blocks:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            predict_record(MODEL, _spoilt(), journal=journal, progress=step)
+
+    def test_nothing_is_judged_twice(self, tmp_path: Path) -> None:
+        whole = predict_record(MODEL, _spoilt())
+        journal = Journal(tmp_path / "j", "one")
+        self._stop_after(2, journal)
+        model = CountingModel()
+        _assert_same(predict_record(model, _spoilt(), journal=journal), whole)
+        untouched = CountingModel()
+        predict_record(untouched, _spoilt())
+        assert 0 < model.judged < untouched.judged
+        model = CountingModel()
+        _assert_same(predict_record(model, _spoilt(), journal=journal), whole)
+        assert model.judged == 0
+
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", '{"key": "one"}', '{"key": "one", "evidence": {"start_s": [1]}}']
+    )
+    def test_what_is_damaged_is_judged_again(self, tmp_path: Path, text: str) -> None:
+        journal = Journal(tmp_path / "j", "one")
+        self._stop_after(2, journal)
+        for path in journal.folder.iterdir():
+            path.write_text(text)
+        _assert_same(
+            predict_record(MODEL, _spoilt(), journal=journal), predict_record(MODEL, _spoilt())
+        )
+
+    def test_another_key_finds_nothing(self, tmp_path: Path) -> None:
+        predict_record(MODEL, _spoilt(), journal=Journal(tmp_path / "j", "one"))
+        model = CountingModel()
+        predict_record(model, _spoilt(), journal=Journal(tmp_path / "j", "other"))
+        assert model.judged == 6  # nine windows, three of them unreadable
+
+    def test_it_goes_when_it_is_not_needed(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j", "one")
+        predict_record(MODEL, _spoilt(), journal=journal)
+        journal.clear()
+        assert list(tmp_path.iterdir()) == []
+        journal.clear()
 
 
 class TestFiles:

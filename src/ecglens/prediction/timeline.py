@@ -1,55 +1,23 @@
-"""A record in, a timeline of rhythm episodes out."""
+"""What is said of one record: windows, and the episodes they make."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.databases import subject_of
-from ecglens.errors import UsageError
 from ecglens.files import write_atomically, write_table
-from ecglens.records import Recording
-from ecglens.signals import unreadable_reasons
-from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
 
-FloatArray = npt.NDArray[np.float32]
 StrArray = npt.NDArray[np.str_]
+Numbers = npt.NDArray[np.float64]
 
 UNREADABLE = "unreadable"
 INCONCLUSIVE = "inconclusive"
-
-
-class WindowClassifier(Protocol):
-    """What prediction needs of a model."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Classes in the order of the probabilities' columns."""
-
-    @property
-    def fs(self) -> float:
-        """Rate of the windows in Hz."""
-
-    @property
-    def length_s(self) -> float:
-        """Length of a window in seconds."""
-
-    @property
-    def min_probability(self) -> float:
-        """Below it, the likeliest class is not claimed: the window is inconclusive."""
-
-    @property
-    def training_subjects(self) -> frozenset[str]:
-        """People the model was trained on."""
-
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
-        """Return class probabilities of readable windows, shape (n_windows, n_classes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +28,8 @@ class Episode:
         start_s: in seconds from the start of the record.
         end_s: in seconds.
         label: a class of the model, ``"inconclusive"`` or ``"unreadable"``.
-        probability: mean probability of the label over its windows; None where it has none.
+        probability: mean over its windows of the label's probability, given the whole record;
+            None where it has none.
         lead: the lead that was judged.
         n_windows: how many windows the episode was merged from.
     """
@@ -84,15 +53,18 @@ class Timeline:
 
     Attributes:
         record_id: the record.
-        lead: the lead that was judged.
+        lead: the lead that was judged, or all of them joined by ``+``.
         duration_s: length of the record in seconds.
         length_s: length of a window in seconds.
         hop_s: from one window's start to the next in seconds.
         classes: the model's classes, in the order of the columns of ``probabilities``.
         start_s: start of each window in seconds, shape (n_windows,).
         labels: class of each window, ``"inconclusive"`` or ``"unreadable"``.
-        reasons: why a window is unreadable, else ``""``.
-        probabilities: shape (n_windows, n_classes); NaN where unreadable.
+        reasons: why a window is unreadable or inconclusive, else ``""``.
+        probabilities: of each window by itself, shape (n_windows, n_classes); NaN where unreadable.
+        posteriors: given all windows of the record, of the same shape; NaN where unreadable.
+        quality: of the signal, 0 to 1 (clean), shape (n_windows,).
+        heart_rate: beats/min, shape (n_windows,); NaN where too few beats can be found.
         notes: what the reader assumed, and what to mind about this prediction.
     """
 
@@ -102,10 +74,13 @@ class Timeline:
     length_s: float
     hop_s: float
     classes: tuple[str, ...]
-    start_s: npt.NDArray[np.float64]
+    start_s: Numbers
     labels: StrArray
     reasons: StrArray
-    probabilities: npt.NDArray[np.float64]
+    probabilities: Numbers
+    posteriors: Numbers
+    quality: Numbers
+    heart_rate: Numbers
     notes: tuple[str, ...] = ()
 
     @property
@@ -125,7 +100,7 @@ class Timeline:
             label = str(self.labels[first])
             probability = None
             if label in self.classes:
-                column = self.probabilities[first:last, self.classes.index(label)]
+                column = self.posteriors[first:last, self.classes.index(label)]
                 probability = float(column.mean())
             yield Episode(
                 start_s=float(bounds[first]),
@@ -136,7 +111,7 @@ class Timeline:
                 n_windows=last - first,
             )
 
-    def _bounds(self) -> npt.NDArray[np.float64]:
+    def _bounds(self) -> Numbers:
         """Return where the word passes from each window to the next, shape (n_windows + 1,)."""
         end = self.start_s[-1] + self.length_s
         inner = self.start_s[1:] + (self.length_s - self.hop_s) / 2
@@ -184,15 +159,17 @@ class Timeline:
             yield dict(zip(columns, row, strict=True))
 
     def _columns(self) -> dict[str, list[Any]]:
-        """Return what the tables say of each window, by column; None where unreadable."""
-        shares = np.round(self.probabilities, 6).astype(object)
-        shares[np.isnan(self.probabilities)] = None
+        """Return what the tables say of each window, by column; None where there is no number."""
+        own, given = _plain(self.probabilities, 6), _plain(self.posteriors, 6)
         return {
             "start_s": self.start_s.tolist(),
             "end_s": (self.start_s + self.length_s).tolist(),
             "label": self.labels.tolist(),
             "reason": self.reasons.tolist(),
-            **{f"p_{label}": shares[:, i].tolist() for i, label in enumerate(self.classes)},
+            "quality": _plain(self.quality, 3).tolist(),
+            "heart_rate": _plain(self.heart_rate, 1).tolist(),
+            **{f"p_{label}": own[:, i].tolist() for i, label in enumerate(self.classes)},
+            **{f"post_{label}": given[:, i].tolist() for i, label in enumerate(self.classes)},
         }
 
     def save_windows_csv(self, path: str | Path) -> None:
@@ -228,102 +205,8 @@ class Timeline:
         write_atomically(Path(path), write)
 
 
-def predict_record(
-    model: WindowClassifier,
-    record: Recording,
-    *,
-    leads: LeadChoice = "first",
-    hop_s: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Timeline:
-    """Judge a record window by window.
-
-    A record on disk (:func:`ecglens.open_record`) is read as the windows are judged, so memory
-    does not grow with its length. It gets the same timeline as the record in memory, bit by bit.
-
-    Args:
-        model: for example :func:`ecglens.load_model` of a file.
-        record: the recording, in memory or on disk; annotations are not looked at.
-        leads: ``"first"``, or names in order of preference.
-        hop_s: from one window to the next in seconds, up to the window's length; None means the
-            window's length (no overlap).
-        progress: called with windows done and windows in all.
-
-    Raises:
-        WindowError: the record is shorter than one window.
-        RecordError: it lacks the leads asked for, or its file cannot be decoded.
-        UsageError: ``hop_s`` is out of range, or ``leads`` is ``"all"``.
-    """
-    if leads == "all":
-        raise UsageError("a timeline is of one lead; name the lead, or call once per lead")
-    if hop_s is not None and not 0 < hop_s <= model.length_s:
-        raise UsageError(
-            f"hop must be over 0 and up to the window's {model.length_s:g} s, got {hop_s:g} s; "
-            "a longer hop would leave time unjudged"
-        )
-    rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    parts: list[Timeline] = []
-    done, total = 0, count_windows(record, rule)
-    for windows in window_blocks(record, rule):
-        parts.append(_judge(model, windows, rule, record))
-        done += len(windows)
-        if progress is not None:
-            progress(done, total)
-    timeline = _joined(parts)
-    return replace(timeline, notes=_notes(model, record, timeline))
-
-
-def _judge(
-    model: WindowClassifier, windows: Windows, rule: WindowRule, record: Recording
-) -> Timeline:
-    """Return what the model says of some windows of a record, without notes."""
-    reasons = unreadable_reasons(windows.X, windows.fs)
-    readable = reasons == ""
-    probabilities = np.full((len(windows), len(model.classes)), np.nan)
-    if readable.any():
-        probabilities[readable] = model.predict_proba(windows.X[readable], windows.fs)
-    return Timeline(
-        record_id=record.record_id,
-        lead=str(windows.leads[0]),
-        duration_s=record.duration_s,
-        length_s=windows.length_s,
-        hop_s=rule.hop_samples / rule.fs,
-        classes=model.classes,
-        start_s=windows.start_s,
-        labels=_decide(probabilities, readable, model),
-        reasons=reasons,
-        probabilities=probabilities,
-    )
-
-
-def _joined(parts: Sequence[Timeline]) -> Timeline:
-    """Return one timeline of several that follow each other."""
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("start_s", "labels", "reasons", "probabilities")
-    }
-    return replace(parts[0], **arrays)
-
-
-def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tuple[str, ...]:
-    notes = list(record.notes)
-    subject = subject_of(record)
-    if subject in model.training_subjects:
-        notes.append(f"subject {subject} was in training: this says nothing of new people")
-    rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
-    if rest_s > 0.5 / model.fs:
-        notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
-    return tuple(notes)
-
-
-def _decide(
-    probabilities: npt.NDArray[np.float64],
-    readable: npt.NDArray[np.bool_],
-    model: WindowClassifier,
-) -> StrArray:
-    labels = np.full(len(readable), UNREADABLE, dtype=object)
-    sure = probabilities[readable]
-    names = np.array(model.classes, dtype=object)[sure.argmax(axis=1)]
-    names[sure.max(axis=1) < model.min_probability] = INCONCLUSIVE
-    labels[readable] = names
-    return labels.astype(np.str_)
+def _plain(values: Numbers, digits: int) -> npt.NDArray[np.object_]:
+    """Return rounded numbers, None in the place of NaN."""
+    plain = np.round(values, digits).astype(object)
+    plain[np.isnan(values)] = None
+    return plain

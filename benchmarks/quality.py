@@ -44,9 +44,11 @@ def rhythm_of(windows: Windows, spans: Any) -> npt.NDArray[Any]:
 def said(quality: Quality, rows: npt.NDArray[np.bool_]) -> str:
     """Return number, share refused and reasons of some windows as cells of a table."""
     reasons = quality.reasons[rows]
+    if not len(reasons):
+        return "0 | - | -"
     named = {name: int((reasons == name).sum()) for name in REASONS}
     words = ", ".join(f"{name} {n}" for name, n in named.items() if n) or "-"
-    return f"{rows.sum()} | {(reasons != '').mean():.3f} | {words}"
+    return f"{len(reasons)} | {(reasons != '').mean():.3f} | {words}"
 
 
 def of_records(folder: Path) -> Iterator[str]:

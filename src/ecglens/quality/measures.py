@@ -33,6 +33,7 @@ _HEIGHT_BLOCK_S = 2.0  # holds a beat at 30 a minute
 _FLOOR_BLOCK_S = 0.1  # at 180 beats a minute more than half of these hold no QRS
 _SWING_BLOCK_S = 0.5  # its mean passes motion and wander, and little of fibrillation
 _SWING_S = 2.0
+_TINY = np.finfo(np.float32).tiny
 _AT_ONCE = 256
 
 
@@ -146,7 +147,9 @@ def _measure(X: FloatArray, fs: float) -> dict[str, Floats]:
     if signal.shape[-1] < max(4, fs):
         nothing = np.zeros(len(X))
         return dict(zip(REASONS, (missing, flat, *[nothing] * 4), strict=True))
-    signal = signal - signal.mean(axis=-1, keepdims=True)
+    # Counts may be as large as floats can be; their squares must not overflow.
+    signal = signal / np.maximum(np.abs(signal).max(axis=-1, keepdims=True), _TINY)
+    signal -= signal.mean(axis=-1, keepdims=True)
     spectrum, hz = _spectrum(signal, fs)
     height = _height(_band(spectrum, hz, ECG_BAND_HZ, signal.shape[-1]), fs)
     return {
@@ -193,7 +196,7 @@ def _height(signal: FloatArray, fs: float) -> Floats:
     """Return the usual height of the ECG: the median over blocks, so that no artefact counts."""
     blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
     height = np.median(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
-    return np.asarray(np.maximum(height.astype(np.float64), np.finfo(np.float32).tiny))
+    return np.asarray(np.maximum(height.astype(np.float64), _TINY))
 
 
 def _muscle_floor(

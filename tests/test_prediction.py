@@ -164,6 +164,14 @@ class TestLeads:
         np.testing.assert_allclose(both.probabilities, one.probabilities, atol=1e-9)
         np.testing.assert_array_equal(both.heart_rate, one.heart_rate)
 
+    def test_leads_of_one_name_are_told_apart(self, tmp_path: Path) -> None:
+        record = replace(self._two_leads(), leads=(Lead("ECG"), Lead("ECG")))
+        journal = Journal(tmp_path, "k")
+        timeline = predict_record(MODEL, record, leads="all", journal=journal)
+        assert timeline.lead == "ECG+ECG"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        _assert_same(predict_record(MODEL, record, leads="all", journal=journal), timeline)
+
     def test_progress_counts_every_lead(self) -> None:
         told: list[tuple[int, int]] = []
         predict_record(

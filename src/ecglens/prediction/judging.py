@@ -18,7 +18,14 @@ from ecglens.prediction.leads import join_leads
 from ecglens.prediction.timeline import INCONCLUSIVE, UNREADABLE, Timeline
 from ecglens.quality import measure_quality
 from ecglens.records import Recording
-from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
+from ecglens.windows import (
+    LeadChoice,
+    WindowRule,
+    Windows,
+    count_windows,
+    lead_rows,
+    window_blocks,
+)
 
 PLAUSIBLE_RATE = (40.0, 130.0)
 """Median heart rate of a record in beats/min outside of which its sampling rate is doubted: hearts
@@ -91,10 +98,11 @@ def predict_record(
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    lead, evidence = join_leads(_gather(model, record, rule, journal, progress))
+    names, judged = _gather(model, record, rule, journal, progress)
+    evidence = join_leads(judged)
     timeline = Timeline(
         record_id=record.record_id,
-        lead=lead,
+        lead="+".join(names),
         duration_s=record.duration_s,
         length_s=rule.n_samples / rule.fs,
         hop_s=rule.hop_samples / rule.fs,
@@ -116,25 +124,26 @@ def _gather(
     rule: WindowRule,
     journal: Journal | None,
     progress: Callable[[int, int], None] | None,
-) -> dict[str, Evidence]:
-    """Return the evidence of all windows by lead."""
-    parts: dict[str, list[Evidence]] = {}
-    n_leads = record.n_leads if rule.leads == "all" else 1
-    done, total = 0, count_windows(record, rule) * n_leads
-    for windows in window_blocks(record, rule):
-        lead = str(windows.leads[0])
-        blocks = parts.setdefault(lead, [])
-        place = (record.lead_index(lead), len(blocks))
-        part = None if journal is None else journal.load(*place)
-        if part is None or len(part) != len(windows):
-            part = _judge(model, windows)
-            if journal is not None:
-                journal.save(*place, part)
-        blocks.append(part)
-        done += len(windows)
-        if progress is not None:
-            progress(done, total)
-    return {lead: Evidence.join(blocks) for lead, blocks in parts.items()}
+) -> tuple[list[str], list[Evidence]]:
+    """Return the names of the leads that were judged, and the evidence of all windows of each."""
+    rows = lead_rows(record, rule.leads)
+    judged: list[Evidence] = []
+    done, total = 0, count_windows(record, rule) * len(rows)
+    for row in rows:
+        parts: list[Evidence] = []
+        for windows in window_blocks(record, rule, rows=[row]):
+            place = (row, len(parts))
+            part = None if journal is None else journal.load(*place)
+            if part is None or len(part) != len(windows):
+                part = _judge(model, windows)
+                if journal is not None:
+                    journal.save(*place, part)
+            parts.append(part)
+            done += len(windows)
+            if progress is not None:
+                progress(done, total)
+        judged.append(Evidence.join(parts))
+    return [record.lead_names[row] for row in rows], judged
 
 
 def _judge(model: WindowClassifier, windows: Windows) -> Evidence:

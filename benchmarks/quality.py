@@ -3,10 +3,10 @@
     python benchmarks/quality.py --records mitdb vfdb cudb --data rhythm4_visible.npz
 
 The first table takes all leads of annotated records, by database and rhythm; the second the
-yardstick of ``benchmarks/rhythm4.py``, by database and class, for two halves of its people: the
-limits were chosen on half 1. With ``--judge`` the default recipe is trained on half 1, each window
-once as it is and once with noise of a random kind, and the third table says how much noise on the
-windows of half 2 makes it err beside how much is refused.
+yardstick of ``benchmarks/rhythm4.py``, by database and class, for two halves of its people. With
+``--judge`` the default recipe is trained on half 1, each window once as it is and once with noise
+of a random kind, and the third table says how much noise on the windows of half 2 makes it err
+beside how much is refused.
 """
 
 from __future__ import annotations

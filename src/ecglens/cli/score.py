@@ -111,6 +111,7 @@ def _score(
             f"no annotated record for {', '.join(lacking[:5])}{' ...' if lacking[5:] else ''}; "
             "give its folder with --reference"
         )
+    scores = comparison.scores(n_bootstrap=bootstrap, random_state=random_state)
     if len(paths) > len(compared):
         note(f"{len(paths) - len(compared)} annotated records were not predicted")
-    return comparison.scores(n_bootstrap=bootstrap, random_state=random_state)
+    return scores

@@ -10,13 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.databases import subject_of
+from ecglens.decisions import RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
-from ecglens.prediction.timeline import INCONCLUSIVE, UNREADABLE, Timeline
+from ecglens.prediction.timeline import Timeline
 from ecglens.records import Recording
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
+
+
+class WindowJudgement(Protocol):
+    """What a model says of each window by itself."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Calibrated, shape (n_windows, n_classes)."""
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        """From the training windows, shape (n_windows,)."""
 
 
 class WindowClassifier(Protocol):
@@ -35,15 +48,19 @@ class WindowClassifier(Protocol):
         """Length of a window in seconds."""
 
     @property
-    def min_probability(self) -> float:
-        """Below it, the likeliest class is not claimed: the window is inconclusive."""
+    def reject_rule(self) -> RejectRule:
+        """Which windows are claimed for a class, each by itself."""
+
+    @property
+    def rhythm_change(self) -> RhythmChange:
+        """How rhythms change from window to window."""
 
     @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
-        """Return class probabilities of readable windows, shape (n_windows, n_classes)."""
+    def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
+        """Return what is said of readable windows, each by itself."""
 
 
 def predict_record(
@@ -84,6 +101,14 @@ def predict_record(
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
     lead, evidence = _gather(model, record, rule, journal, progress)
+    decision = decide(
+        evidence.probabilities,
+        evidence.distances,
+        evidence.unreadable,
+        rule.hop_samples / rule.fs,
+        model.reject_rule,
+        model.rhythm_change,
+    )
     timeline = Timeline(
         record_id=record.record_id,
         lead=lead,
@@ -92,10 +117,10 @@ def predict_record(
         hop_s=rule.hop_samples / rule.fs,
         classes=model.classes,
         start_s=evidence.start_s,
-        labels=_decide(evidence, model),
-        reasons=evidence.unreadable,
+        labels=decision.labels,
+        reasons=decision.reasons,
         probabilities=evidence.probabilities,
-        posteriors=evidence.probabilities,
+        posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
@@ -133,12 +158,15 @@ def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     unreadable = unreadable_reasons(windows.X, windows.fs)
     readable = unreadable == ""
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
+    distances = np.full(len(windows), np.nan)
     if readable.any():
-        probabilities[readable] = model.predict_proba(windows.X[readable], windows.fs)
+        judged = model.judge(windows.X[readable], windows.fs)
+        probabilities[readable], distances[readable] = judged.probabilities, judged.distances
     return Evidence(
         start_s=windows.start_s,
         unreadable=unreadable,
         probabilities=probabilities,
+        distances=distances,
         quality=readable.astype(np.float64),
         heart_rate=np.full(len(windows), np.nan),
     )
@@ -153,13 +181,3 @@ def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tu
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     return tuple(notes)
-
-
-def _decide(evidence: Evidence, model: WindowClassifier) -> npt.NDArray[np.str_]:
-    readable = evidence.unreadable == ""
-    labels = np.full(len(readable), UNREADABLE, dtype=object)
-    sure = evidence.probabilities[readable]
-    names = np.array(model.classes, dtype=object)[sure.argmax(axis=1)]
-    names[sure.max(axis=1) < model.min_probability] = INCONCLUSIVE
-    labels[readable] = names
-    return labels.astype(np.str_)

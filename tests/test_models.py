@@ -237,7 +237,9 @@ class TestHostileFiles:
         with pytest.raises(ModelFileError, match=message):
             load_model(saved)
 
-    @pytest.mark.parametrize("key", ["classes", "recipe", "fs", "card", "reject_rule", "rhythm_change"])
+    @pytest.mark.parametrize(
+        "key", ["classes", "recipe", "fs", "card", "reject_rule", "rhythm_change"]
+    )
     def test_a_manifest_without_a_key_is_refused(self, saved: Path, key: str) -> None:
         manifest = _manifest(saved)
         del manifest[key]

@@ -21,7 +21,6 @@ from ecglens.records import Lead, Record
 from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
 
-
 NEVER, NONE = RejectRule.never(("N", "VF")), RhythmChange.none(("N", "VF"))
 
 

@@ -36,7 +36,7 @@ SURE = 0.9
 """A window of this probability, the rest shared by the others, says the most that is not enough by
 itself to be believed against its neighbours; two such windows are."""
 IN_CLASS = (0.75, 0.12, 0.08, 0.05)
-IN_OTHER = (0.40, 0.15, 0.15, 0.30)
+IN_OTHER = (0.25, 0.25, 0.20, 0.30)
 
 _LEAST_P = 1e-6
 _PRIOR_PEOPLE = 5
@@ -51,10 +51,11 @@ class RhythmChange:
     """One state for each class and one for everything else, each with a least duration.
 
     A window's evidence for a class is ``(K p P(reason | class)) ** weight`` with its calibrated
-    probability ``p`` of the class, and ``P(reason | other) ** weight`` for the other rhythms,
-    where the reason is why the reject rule did not claim it. The power is under 1 because windows
-    of one person err together, and falls in proportion where windows overlap. A state lasts its
-    least duration, then is left at the rate ``1 / dwell_s`` for any other state alike.
+    probability ``p`` of the class, and ``(K max(p) P(reason | other)) ** weight`` for the other
+    rhythms, where the reason is why the reject rule did not claim it: others look like some class,
+    and as surely, so what tells them is the rule and classes that take turns. The power is under 1
+    because windows of one person err together, and falls in proportion where windows overlap. A
+    state lasts its least duration, then is left at the rate ``1 / dwell_s`` for any other alike.
 
     Attributes:
         classes: in the order of the columns of probabilities.
@@ -184,8 +185,9 @@ class RhythmChange:
         kind = np.select([reasons == reason for reason in REASONS], range(len(REASONS)), default=0)
         evidence = np.empty((len(probabilities), n_classes + 1))
         evidence[:, :-1] = np.log(n_classes * np.clip(probabilities, _LEAST_P, 1.0))
+        likeliest = evidence[:, :-1].max(axis=1)
+        evidence[:, -1] = likeliest + np.log(self.in_other)[kind] if others else -1e6
         evidence[:, :-1] += np.log(self.in_class)[kind][:, None]
-        evidence[:, -1] = np.log(self.in_other)[kind] if others else -1e6
         evidence *= self.weight * min(1.0, hop_s / self.length_s)
         silent = np.isnan(probabilities).any(axis=1)
         evidence[silent, : None if others else -1] = 0.0

@@ -155,14 +155,24 @@ class TestFile:
     def test_the_manifest_can_be_read_by_a_person(self, saved: Path) -> None:
         manifest = _manifest(saved)
         assert manifest["format"] == "ecglens-model"
-        assert manifest["schema"] == 1
+        assert manifest["schema"] == 2
         assert manifest["backbone"] == {"name": "tiny", "weights": "file:tiny.onnx"}
-        assert set(manifest["sha256"]) == {"backbone.onnx", "head.skops"}
+        assert set(manifest["sha256"]) == {
+            "backbone.onnx",
+            "head.skops",
+            "distance_axes.npy",
+            "distance_centres.npy",
+        }
         assert "numpy" in manifest["versions"]
 
-    def test_the_abstention_threshold_is_kept(self, model: RhythmModel, tmp_path: Path) -> None:
-        save_model(replace(model, min_probability=0.9), tmp_path / "m")
-        assert load_model(tmp_path / "m").min_probability == 0.9
+    def test_the_rules_and_the_distance_are_kept(
+        self, model: RhythmModel, saved: Path, windows: Windows
+    ) -> None:
+        again = load_model(saved)
+        assert again.reject_rule == model.reject_rule
+        assert again.rhythm_change == model.rhythm_change
+        there, here = (m.judge(windows.X, windows.fs).distances for m in (again, model))
+        np.testing.assert_allclose(there, here, rtol=1e-4)
 
     def test_a_loaded_model_can_run_on_another_engine(self, saved: Path, windows: Windows) -> None:
         model = load_model(saved)
@@ -207,10 +217,10 @@ class TestHostileFiles:
             load_model(saved)
 
     def test_a_newer_schema_asks_for_an_upgrade(self, saved: Path) -> None:
-        manifest = {**_manifest(saved), "schema": 2}
+        manifest = {**_manifest(saved), "schema": 3}
         manifest["versions"]["ecglens"] = "9.0"
         _rewrite(saved, manifest__json=json.dumps(manifest).encode())
-        with pytest.raises(ModelFileError, match=r"ecglens 9\.0 with schema 2.*upgrade ecglens"):
+        with pytest.raises(ModelFileError, match=r"ecglens 9\.0 with schema 3.*upgrade ecglens"):
             load_model(saved)
 
     @pytest.mark.parametrize(
@@ -227,7 +237,9 @@ class TestHostileFiles:
         with pytest.raises(ModelFileError, match=message):
             load_model(saved)
 
-    @pytest.mark.parametrize("key", ["classes", "recipe", "fs", "card", "min_probability"])
+    @pytest.mark.parametrize(
+        "key", ["classes", "recipe", "fs", "card", "reject_rule", "rhythm_change"]
+    )
     def test_a_manifest_without_a_key_is_refused(self, saved: Path, key: str) -> None:
         manifest = _manifest(saved)
         del manifest[key]

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
+from ecglens.decisions import RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
-from ecglens.prediction.timeline import INCONCLUSIVE, UNREADABLE, Timeline
+from ecglens.prediction.timeline import Timeline
 from ecglens.quality import measure_quality
 from ecglens.records import Recording
 from ecglens.windows import (
@@ -34,6 +35,18 @@ at rest beat 50 to 100 times, and a rate wrong by two makes 35 or 140 of 70."""
 _ENOUGH_RATES = 3
 
 
+class WindowJudgement(Protocol):
+    """What a model says of each window by itself."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Calibrated, shape (n_windows, n_classes)."""
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        """From the training windows, shape (n_windows,)."""
+
+
 class WindowClassifier(Protocol):
     """What prediction needs of a model."""
 
@@ -50,15 +63,19 @@ class WindowClassifier(Protocol):
         """Length of a window in seconds."""
 
     @property
-    def min_probability(self) -> float:
-        """Below it, the likeliest class is not claimed: the window is inconclusive."""
+    def reject_rule(self) -> RejectRule:
+        """Which windows are claimed for a class, each by itself."""
+
+    @property
+    def rhythm_change(self) -> RhythmChange:
+        """How rhythms change from window to window."""
 
     @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
-        """Return class probabilities of readable windows, shape (n_windows, n_classes)."""
+    def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
+        """Return what is said of readable windows, each by itself."""
 
 
 def predict_record(
@@ -100,6 +117,14 @@ def predict_record(
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
     names, judged = _gather(model, record, rule, journal, progress)
     evidence = join_leads(judged)
+    decision = decide(
+        evidence.probabilities,
+        evidence.distances,
+        evidence.unreadable,
+        rule.hop_samples / rule.fs,
+        model.reject_rule,
+        model.rhythm_change,
+    )
     timeline = Timeline(
         record_id=record.record_id,
         lead="+".join(names),
@@ -108,10 +133,10 @@ def predict_record(
         hop_s=rule.hop_samples / rule.fs,
         classes=model.classes,
         start_s=evidence.start_s,
-        labels=_decide(evidence, model),
-        reasons=evidence.unreadable,
+        labels=decision.labels,
+        reasons=decision.reasons,
         probabilities=evidence.probabilities,
-        posteriors=evidence.probabilities,
+        posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
@@ -151,15 +176,18 @@ def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     quality = measure_quality(windows.X, windows.fs)
     readable = quality.readable
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
+    distances = np.full(len(windows), np.nan)
     heart_rate = np.full(len(windows), np.nan)
     if readable.any():
         X = windows.X[readable]
-        probabilities[readable] = model.predict_proba(X, windows.fs)
+        judged = model.judge(X, windows.fs)
+        probabilities[readable], distances[readable] = judged.probabilities, judged.distances
         heart_rate[readable] = heart_rates(X, windows.fs)
     return Evidence(
         start_s=windows.start_s,
         unreadable=quality.reasons,
         probabilities=probabilities,
+        distances=distances,
         quality=quality.score,
         heart_rate=heart_rate,
     )
@@ -189,13 +217,3 @@ def _doubt_of_rate(heart_rate: npt.NDArray[np.float64]) -> list[str]:
         f"the median heart rate is {usual:.0f}/min, which is doubtful; "
         "is the sampling rate right (--fs)?"
     ]
-
-
-def _decide(evidence: Evidence, model: WindowClassifier) -> npt.NDArray[np.str_]:
-    readable = evidence.unreadable == ""
-    labels = np.full(len(readable), UNREADABLE, dtype=object)
-    sure = evidence.probabilities[readable]
-    names = np.array(model.classes, dtype=object)[sure.argmax(axis=1)]
-    names[sure.max(axis=1) < model.min_probability] = INCONCLUSIVE
-    labels[readable] = names
-    return labels.astype(np.str_)

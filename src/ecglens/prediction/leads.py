@@ -17,8 +17,8 @@ def join_leads(leads: Sequence[Evidence]) -> Evidence:
     """Return one piece of evidence of what several leads say of the same windows.
 
     Class probabilities are combined by :func:`ecglens.quality.combine_leads`. A window is
-    unreadable where every lead is, for the reason of its best lead; quality and heart rate are
-    those of the best lead that has them.
+    unreadable where every lead is, for the reason of its best lead; distance, quality and
+    heart rate are those of the best lead that has them.
 
     Args:
         leads: one or more.
@@ -38,6 +38,7 @@ def join_leads(leads: Sequence[Evidence]) -> Evidence:
         start_s=leads[0].start_s,
         unreadable=np.where(none, unreadable[best, places], ""),
         probabilities=probabilities,
+        distances=_of_best(np.stack([lead.distances for lead in leads]), quality),
         quality=quality[best, places],
         heart_rate=_of_best(np.stack([lead.heart_rate for lead in leads]), quality),
     )

@@ -11,13 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 from ecglens.files import write_atomically, write_table
 
 StrArray = npt.NDArray[np.str_]
 Numbers = npt.NDArray[np.float64]
-
-UNREADABLE = "unreadable"
-INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,13 +134,13 @@ def _row(result: RecordingResult, classes: Sequence[str]) -> dict[str, Any]:
     shares: dict[str, Any] = dict.fromkeys(labels, "")
     if summary is not None:
         known = {name: _plain(summary[name]) for name in known}
-        shares = {label: _plain(summary["share"][label]) for label in labels}
+        shares = {label: round(100 * summary["share"][label], 3) for label in labels}
     return {
         "name": result.name,
         "path": str(result.path),
         "status": "failed" if result.status == "failed" else "done",
         **known,
-        **{f"share_{label}": share for label, share in shares.items()},
+        **{f"percent_{label}": share for label, share in shares.items()},
         "error": "" if error is None else type(error).__name__,
         "message": "" if error is None else " ".join(str(error).split()),
     }

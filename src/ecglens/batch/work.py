@@ -127,9 +127,7 @@ class Judge:
         except (RecordError, WindowError) as error:
             return RecordingResult(task.path, task.name, "failed", error=error)
         except MemoryError:
-            failure = RecordError(
-                f"{task.path} needs more memory than there is; cut it up"
-            )
+            failure = RecordError(f"{task.path} needs more memory than there is; cut it up")
             return RecordingResult(task.path, task.name, "failed", error=failure)
 
     def _run(self, task: Task, told: Told) -> RecordingResult:

@@ -137,7 +137,8 @@ class ResultsFolder:
         """Remove what dead processes left half made, and folders that are empty."""
         for path in self._hidden.glob(f"{_RUN}*"):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self._hidden / _JUDGED, self._hidden):
+        judged = self._hidden / _JUDGED
+        for path in (*judged.glob("*"), judged, self._hidden):
             with contextlib.suppress(OSError):
                 path.rmdir()
 

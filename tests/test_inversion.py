@@ -16,9 +16,7 @@ from ecglens.recipes import find_recipe
 def windows_of(fs: float, missing: float = 0.0) -> np.ndarray:
     """Return a window of every rhythm, some with samples missing."""
     patient = make_patients(1, random_state=2)[0]
-    X = np.concatenate(
-        [make_record(patient, [(rhythm, 10.0)], fs=fs).signal for rhythm in RHYTHMS]
-    )
+    X = np.concatenate([make_record(patient, [(rhythm, 10.0)], fs=fs).signal for rhythm in RHYTHMS])
     X[::2, 100 : 100 + int(missing * X.shape[1])] = np.nan
     return X
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ecglens.prediction import Episode, Timeline
 from ecglens.reports.blocks import Block, Cell, Folded, Table, Text
@@ -14,101 +17,92 @@ from ecglens.reports.strips import clock
 from ecglens.reports.words import duration, rank_of
 
 MOST_SHOWN, MOST_FOLDED = 20, 300
-_URGENT, _CLASS, _INCONCLUSIVE, _NORMAL = range(4)
-# How many of each rank are drawn: what is urgent leaves room for the rest.
-_MOST_DRAWN = {_URGENT: 10, _CLASS: 10, _INCONCLUSIVE: 3, _NORMAL: 1}
+# How many of each rank are drawn, the labels of a rank alike: what is urgent leaves room.
+_MOST_IN_ALL = 24
+_MOST_DRAWN = {0: 8, 1: 12, 2: 3, 3: 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An episode and what its windows say.
+class Ranked(NamedTuple):
+    """An episode and where its windows are.
 
     Attributes:
         episode: as the timeline gives it.
-        heart_rate: median in beats/min, None where there is none.
-        quality: median, 0 to 1.
-        reason: the most frequent one, ``""`` where none is given.
+        windows: of the timeline.
     """
 
     episode: Episode
-    heart_rate: float | None
-    quality: float | None
-    reason: str
+    windows: slice
 
 
-def listed(timeline: Timeline) -> list[Listed]:
+def ranked(timeline: Timeline) -> list[Ranked]:
     """Return all episodes, the most urgent and then the longest first."""
     episodes = timeline.episodes
-    ends = list(itertools.accumulate(episode.n_windows for episode in episodes))
-    order = sorted(range(len(episodes)), key=lambda i: _order(episodes[i]))
-    return [
-        _look(timeline, episodes[i], slice(ends[i] - episodes[i].n_windows, ends[i])) for i in order
-    ]
+    ends = itertools.accumulate(episode.n_windows for episode in episodes)
+    rows = [Ranked(e, slice(end - e.n_windows, end)) for e, end in zip(episodes, ends, strict=True)]
+    return sorted(rows, key=lambda row: _order(row.episode))
 
 
 def _order(episode: Episode) -> tuple[int, float, float]:
     return rank_of(episode.label), -episode.duration_s, episode.start_s
 
 
-def _look(timeline: Timeline, episode: Episode, part: slice) -> Listed:
-    reasons, counts = np.unique(timeline.reasons[part], return_counts=True)
-    return Listed(
-        episode=episode,
-        heart_rate=_median(timeline.heart_rate[part]) if rank_of(episode.label) else None,
-        quality=_median(timeline.quality[part]),
-        reason=str(reasons[counts.argmax()]),
-    )
-
-
-def _median(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else None
-
-
-def drawn(rows: Sequence[Listed]) -> list[Episode]:
+def drawn(rows: Sequence[Ranked]) -> list[Episode]:
     """Return the episodes whose start is drawn, in the order of the rows: at most 24.
 
-    These are up to ten of ventricular fibrillation, ten of other classes, three inconclusive and
-    one of the normal rhythm, the longest of each.
+    These are the longest eight of ventricular fibrillation, twelve of other classes, each class
+    having its share, three inconclusive ones and one of the normal rhythm.
     """
-    left = dict(_MOST_DRAWN)
-    chosen = []
+    labels = sorted({row.episode.label for row in rows})
+    ranks = Counter(rank_of(label) for label in labels)
+    left = {
+        label: math.ceil(_MOST_DRAWN.get(rank_of(label), 0) / ranks[rank_of(label)])
+        for label in labels
+    }
+    chosen: list[Episode] = []
     for row in rows:
-        rank = rank_of(row.episode.label)
-        if left.get(rank, 0):
-            left[rank] -= 1
+        left[row.episode.label] -= 1
+        if left[row.episode.label] >= 0 and len(chosen) < _MOST_IN_ALL:
             chosen.append(row.episode)
     return chosen
 
 
-def episode_tables(rows: Sequence[Listed]) -> Iterator[Block]:
+def episode_tables(timeline: Timeline, rows: Sequence[Ranked]) -> Iterator[Block]:
     """Yield the table of episodes: the first ones, more of them folded, and what is left out."""
-    yield _table(rows[:MOST_SHOWN], "Most urgent first, then longest first.")
+    yield _table(timeline, rows[:MOST_SHOWN], "Most urgent first, then longest first.")
     more = rows[MOST_SHOWN : MOST_SHOWN + MOST_FOLDED]
     if more:
-        yield Folded(f"The next {len(more)} of {len(rows)} episodes", (_table(more, ""),))
+        title = f"The next {len(more)} of {len(rows)} episodes"
+        yield Folded(title, (_table(timeline, more, ""),))
     n_left = len(rows) - MOST_SHOWN - len(more)
     if n_left > 0:
-        yield Text(f"{n_left:,} more episodes are in episodes.csv.", small=True)
+        yield Text(f"{n_left} more episodes are in episodes.csv.", small=True)
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Listed], Cell | str]], ...] = (
-    ("rhythm", lambda row: Cell(row.episode.label, row.reason, row.episode.label)),
-    ("from", lambda row: clock(row.episode.start_s)),
-    ("to", lambda row: clock(row.episode.end_s)),
-    ("length", lambda row: duration(row.episode.duration_s)),
-    ("probability", lambda row: _figure(row.episode.probability, 2)),
-    ("beats/min", lambda row: _figure(row.heart_rate, 0)),
-    ("quality", lambda row: _figure(row.quality, 2)),
-)
-
-
-def _table(rows: Sequence[Listed], caption: str) -> Table:
+def _table(timeline: Timeline, rows: Sequence[Ranked], caption: str) -> Table:
     return Table(
-        head=tuple(name for name, _ in _COLUMNS),
-        rows=tuple(tuple(cell(row) for _, cell in _COLUMNS) for row in rows),
+        head=("rhythm", "from", "to", "length", "probability", "beats/min", "quality"),
+        rows=[_row(timeline, row.episode, row.windows) for row in rows],
         caption=caption,
     )
+
+
+def _row(timeline: Timeline, episode: Episode, part: slice) -> tuple[Cell | str, ...]:
+    reasons, counts = np.unique(timeline.reasons[part], return_counts=True)
+    pulse = rank_of(episode.label) > 0
+    return (
+        Cell(episode.label, str(reasons[counts.argmax()]), episode.label),
+        clock(episode.start_s),
+        clock(episode.end_s),
+        duration(episode.duration_s),
+        _figure(episode.probability, 2),
+        _figure(_median(timeline.heart_rate[part]) if pulse else None, 0),
+        _figure(_median(timeline.quality[part]), 2),
+    )
+
+
+def _median(values: npt.NDArray[np.float64]) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _figure(value: float | None, digits: int) -> str:

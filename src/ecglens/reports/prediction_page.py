@@ -24,7 +24,7 @@ from ecglens.reports.blocks import (
     Tile,
     Tiles,
 )
-from ecglens.reports.episodes import drawn, episode_tables, listed
+from ecglens.reports.episodes import drawn, episode_tables, ranked
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.page import Page, Section
 from ecglens.reports.stretches import stretch_plot
@@ -54,7 +54,8 @@ def make_page(
 ) -> Page:
     """Return the page of a prediction; see :func:`ecglens.reports.predictions.save_prediction`."""
     summary = timeline.summary()
-    rows = listed(timeline)
+    rows = ranked(timeline)
+    stretches = _stretches(timeline, record, model, drawn(rows), explain)
     return Page(
         title=timeline.record_id,
         subtitle=(
@@ -66,8 +67,8 @@ def make_page(
         sections=(
             Section("Rhythm over time", tuple(_rhythm(timeline, summary))),
             Section("Heart rate and quality", (trend_plot(timeline), *_reasons(summary))),
-            Section("Episodes", tuple(episode_tables(rows))),
-            Section("ECG", tuple(_stretches(timeline, record, model, drawn(rows), explain))),
+            Section("Episodes", tuple(episode_tables(timeline, rows))),
+            Section("Where episodes start", tuple(stretches)),
             Section("Model", tuple(_model(model))),
         ),
         classes={name: CLASS_NAMES.get(name, "") for name in timeline.classes},
@@ -153,7 +154,7 @@ def _rhythm(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
             Cell(label, CLASS_NAMES.get(label, ""), label=label),
             per_cent(share[label]),
             duration(seconds[label]),
-            f"{burden[label]['n_episodes']:,}",
+            f"{burden[label]['n_episodes']}",
             duration(burden[label]["longest_s"]),
             "–" if (at := burden[label]["longest_start_s"]) is None else clock(at),
         )
@@ -184,8 +185,8 @@ def _stretches(
         yield Text("There is no readable stretch to draw.")
         return
     yield Text(
-        "Where episodes start: the ECG above the images that the network sees, bright where the "
-        "signal is strong. The buttons stretch the time axis; move it sideways.",
+        "The ECG above the images that the network sees, bright where the signal is strong. The "
+        "buttons stretch the time axis, which can then be moved sideways.",
         small=True,
     )
     blocks: list[Block] = []

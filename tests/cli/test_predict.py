@@ -251,9 +251,7 @@ class TestFailures:
         done = ecglens(*asked)
         assert done.out.splitlines()[-1] == "4 recordings: 1 done, 2 done before, 1 failed"
 
-    @pytest.mark.parametrize(
-        "options", [("--hop-s", 11), ("--jobs", 0), ("--tables", "xls")]
-    )
+    @pytest.mark.parametrize("options", [("--hop-s", 11), ("--jobs", 0), ("--tables", "xls")])
     def test_a_wrong_option_is_said_once_not_for_every_record(
         self, ecglens: Program, model: Path, collection: Path, options: tuple[object, ...]
     ) -> None:

@@ -16,9 +16,7 @@ from ecglens.batch.locks import FolderLock
 from ecglens.errors import OutputError
 from ecglens.files import make_folder
 from ecglens.prediction import Journal
-
-SUMMARY = "summary.json"
-"""Written last: its presence says that a recording's folder is whole."""
+from ecglens.reports.predictions import SUMMARY
 
 MADE_FROM = "made_from"
 UNFINISHED = ".ecglens-unfinished"

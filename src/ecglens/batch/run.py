@@ -19,6 +19,7 @@ from ecglens.errors import UsageError
 from ecglens.files import write_rows
 from ecglens.models import load_model
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE
+from ecglens.reports.predictions import check_tables
 from ecglens.threads import usable_cores
 
 
@@ -64,6 +65,7 @@ def predict_files(
     if jobs < 1:
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
     settings = settings or BatchSettings()
+    check_tables(settings.tables)
     names = folder_names(Path(path) for path in paths)
     tasks = [Task(i, path, name) for i, (path, name) in enumerate(names.items())]
     jobs = min(jobs, len(tasks))

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ecglens import __version__
 from ecglens.backbones.precision import resolve_precision
-from ecglens.batch.folder import MADE_FROM, SUMMARY, ResultsFolder
+from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash
 from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
 from ecglens.features import EngineSettings
@@ -21,6 +21,8 @@ from ecglens.files import write_json
 from ecglens.models import RhythmModel, load_model
 from ecglens.prediction import Journal, Timeline, predict_record
 from ecglens.readers import RecordSource, open_record
+from ecglens.reports.model_facts import ModelFacts
+from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
 from ecglens.windows import LeadChoice
 
 Told = Callable[[int, int], None]
@@ -41,7 +43,7 @@ class BatchSettings:
     leads: LeadChoice = "first"
     hop_s: float | None = None
     fs: float | None = None
-    tables: str = "csv"
+    tables: Tables = "csv"
     engine: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -107,7 +109,7 @@ class Judge:
         again: bool = False,
     ) -> None:
         self.model: RhythmModel = load_model(model_path, engine=settings.engine)
-        self._model_hash = _hash_of(model_path)
+        self._facts = _facts_of(self.model, model_path)
         self._settings = settings
         self.results = results
         self._again = again
@@ -144,7 +146,8 @@ class Judge:
         journal = None if made_from is None else results.journal(task.name, _key(made_from))
         timeline = self._judge(record, journal, told)
         with results.staged(task.name) as folder:
-            summary = self._save(timeline, made_from, folder)
+            save_prediction(timeline, record, self._facts, folder, tables=self._settings.tables)
+            summary = _sign(folder / SUMMARY, made_from)
         if journal is not None:
             journal.clear()
         return RecordingResult(task.path, task.name, "done", summary)
@@ -162,18 +165,6 @@ class Judge:
                 progress=told,
             )
 
-    def _save(
-        self, timeline: Timeline, made_from: Mapping[str, Any] | None, folder: Path
-    ) -> Mapping[str, Any]:
-        """Write all files of a recording, and what they were made from into the summary."""
-        timeline.save_episodes_csv(folder / "episodes.csv")
-        timeline.save_windows_csv(folder / "windows.csv")
-        write_json(folder / SUMMARY, timeline.summary())
-        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        summary[MADE_FROM] = made_from
-        write_json(folder / SUMMARY, summary)
-        return summary
-
     def _made_from(self, path: Path) -> dict[str, Any] | None:
         """Return all that the results depend on, or None where the files cannot be read."""
         content = content_hash(path)
@@ -182,7 +173,7 @@ class Judge:
         place, chosen = path.resolve(), self._settings
         return {
             "program": f"ecglens {__version__}",
-            "model_sha256": self._model_hash,
+            "model_sha256": self._facts.sha256,
             "recording_sha256": content,
             # Database, record and subject are taken from it.
             "recording": f"{place.parent.name}/{place.name}",
@@ -206,10 +197,17 @@ def _key(made_from: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def _hash_of(path: Path) -> str:
+def _sign(path: Path, made_from: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Write into a summary what the results were made from, and return it."""
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    summary[MADE_FROM] = made_from
+    write_json(path, summary)
+    return summary
+
+
+def _facts_of(model: RhythmModel, path: Path) -> ModelFacts:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return ModelFacts.of(model, path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelFileError(f"cannot read {path}: {reason}; give a model file") from error

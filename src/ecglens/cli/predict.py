@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,6 +19,7 @@ from ecglens.errors import EcglensError, IncompleteError
 if TYPE_CHECKING:
     from ecglens.batch import RecordingResult
     from ecglens.prediction import Timeline
+    from ecglens.reports.predictions import Tables
 
 EXAMPLE = "Example: ecglens predict mitdb/201 --model rhythm.ecglens --out episodes"
 MANY = 20
@@ -59,7 +60,8 @@ def run(
     """
     from ecglens.batch import BatchSettings, predict_files
 
-    settings = BatchSettings(lead_choice(leads), hop_s, fs, tables, engine_settings(engine))
+    kind = cast("Tables", tables)
+    settings = BatchSettings(lead_choice(leads), hop_s, fs, kind, engine_settings(engine))
     paths = list_records(files)
     speaker = _JsonSpeaker(len(paths)) if running.json else _Speaker(len(paths), out)
     with batch_bars() as bars:

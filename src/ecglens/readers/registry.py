@@ -260,3 +260,9 @@ def _check_file(path: Path) -> None:
         raise RecordError(f"{path} is not a regular file; give a recording")
     if path.stat().st_size == 0:
         raise RecordError(f"{path} is empty; give a recording")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        cure = "; ask for permission" if isinstance(error, PermissionError) else ""
+        raise RecordError(f"cannot read {path}: {reason}{cure}") from error

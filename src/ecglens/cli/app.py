@@ -26,7 +26,8 @@ from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 130 interrupted. Research use only: not a medical device."
+    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 130 interrupted. "
+    "Research use only: not a medical device."
 )
 
 

@@ -34,6 +34,9 @@ at rest beat 50 to 100 times, and a rate wrong by two makes 35 or 140 of 70."""
 
 _ENOUGH_RATES = 3
 
+_FEW_RATES = 0.1
+"""Share of the readable windows with a heart rate, below which beats are said to be missing."""
+
 
 class WindowJudgement(Protocol):
     """What a model says of each window by itself."""
@@ -201,13 +204,20 @@ def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tu
     rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
-    notes += _doubt_of_rate(timeline.heart_rate)
+    n_readable = int((timeline.labels != UNREADABLE).sum())
+    notes += _doubt_of_rate(timeline.heart_rate, n_readable)
     return tuple(notes)
 
 
-def _doubt_of_rate(heart_rate: npt.NDArray[np.float64]) -> list[str]:
-    """Say that a heart rate is one that hardly anyone keeps for a whole record."""
-    if np.isfinite(heart_rate).sum() < _ENOUGH_RATES:
+def _doubt_of_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list[str]:
+    """Say that a heart rate is one that hardly anyone keeps for a whole record, or is none."""
+    n_known = int(np.isfinite(heart_rate).sum())
+    if n_readable >= _ENOUGH_RATES and n_known < _FEW_RATES * n_readable:
+        return [
+            f"beats can be counted in {n_known} of {n_readable} readable windows; "
+            "if there are beats, is the sampling rate right (--fs)?"
+        ]
+    if n_known < _ENOUGH_RATES:
         return []
     usual = float(np.nanmedian(heart_rate))
     slowest, fastest = PLAUSIBLE_RATE

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ecglens.errors import OutputError, UsageError, WindowError
 from ecglens.prediction import Journal, Timeline, predict_record
 from ecglens.readers import open_record, read_record
-from ecglens.records import Record
+from ecglens.records import Lead, Record
 from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
 
@@ -124,9 +124,69 @@ def test_a_hop_that_leaves_time_unjudged_is_refused(hop_s: float) -> None:
         predict_record(MODEL, _mixed(), hop_s=hop_s)
 
 
-def test_all_leads_at_once_are_refused() -> None:
-    with pytest.raises(UsageError, match="a timeline is of one lead"):
-        predict_record(MODEL, _mixed(), leads="all")
+class TestLeads:
+    def _two_leads(self) -> Record:
+        """Of lead I the first 20 s are missing, of lead II the last 20."""
+        one, two = _mixed().signal[0].copy(), _mixed().signal[0].copy()
+        one[:2000] = np.nan
+        two[4000:] = np.nan
+        return replace(record_of("N"), signal=np.stack([one, two]), leads=(Lead("I"), Lead("II")))
+
+    def test_every_lead_is_heard_and_the_readable_one_decides(self) -> None:
+        timeline = predict_record(MODEL, self._two_leads(), leads="all")
+        assert timeline.lead == "I+II"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        assert timeline.episodes[0].lead == "I+II"
+        for lead, seen in (("I", [False, False, True, True]), ("II", [True, True, True, True])):
+            alone = predict_record(MODEL, self._two_leads(), leads=[lead])
+            assert (alone.labels != "unreadable").tolist()[:4] == seen
+
+    def test_a_window_is_unreadable_where_no_lead_can_be_read(self) -> None:
+        record = self._two_leads()
+        record.signal[:, 2000:3000] = 0.0
+        timeline = predict_record(MODEL, record, leads="all")
+        assert timeline.labels.tolist() == ["N", "N", "unreadable", "VF", "N", "N"]
+        assert timeline.reasons.tolist()[2] == "flat"
+        assert timeline.quality[2] == 0
+
+    def test_the_best_lead_is_chosen_where_none_is_named(self) -> None:
+        record = self._two_leads()
+        record.signal[1] = 0.0
+        assert predict_record(MODEL, record).lead == "I"
+        assert predict_record(MODEL, record, leads="first").lead == "I"
+        record.signal[1], record.signal[0] = _mixed().signal[0], 0.0
+        assert predict_record(MODEL, record).lead == "II"
+
+    def test_two_leads_that_say_the_same_say_it_like_one(self) -> None:
+        record = replace(self._two_leads(), signal=np.repeat(_mixed().signal, 2, axis=0))
+        both = predict_record(MODEL, record, leads="all")
+        one = predict_record(MODEL, record, leads="first")
+        np.testing.assert_allclose(both.probabilities, one.probabilities, atol=1e-9)
+        np.testing.assert_array_equal(both.heart_rate, one.heart_rate)
+
+    def test_progress_counts_every_lead(self) -> None:
+        told: list[tuple[int, int]] = []
+        predict_record(
+            MODEL, self._two_leads(), leads="all", progress=lambda *step: told.append(step)
+        )
+        assert told == [(6, 12), (12, 12)]
+
+
+class TestHeartRate:
+    def test_it_is_that_of_the_beats_and_none_in_fibrillation(self) -> None:
+        timeline = predict_record(MODEL, _mixed())
+        beating = timeline.labels == "N"
+        np.testing.assert_allclose(timeline.heart_rate[beating], 72, atol=2)
+        assert np.isnan(timeline.heart_rate[~beating]).all()
+
+    @pytest.mark.parametrize(("factor", "said"), [(2.0, "144"), (0.5, "36"), (1.0, "")])
+    def test_a_rate_that_nobody_keeps_puts_the_sampling_rate_in_doubt(
+        self, factor: float, said: str
+    ) -> None:
+        record = replace(record_of("N", 60.0), fs=100.0 * factor)
+        notes = " ".join(predict_record(replace(MODEL, fs=100.0), record).notes)
+        assert ("is the sampling rate right" in notes) == (said != "")
+        assert f"the median heart rate is {said}" in notes or not said
 
 
 def test_a_record_shorter_than_a_window_is_refused() -> None:

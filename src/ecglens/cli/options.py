@@ -83,7 +83,9 @@ class WindowOptions:
     ] = None
     leads: Annotated[
         str,
-        typer.Option(help="first, all, or names by preference: II,MLII.", rich_help_panel=_GROUP),
+        typer.Option(
+            help="first, best, all, or names by preference: II,V5.", rich_help_panel=_GROUP
+        ),
     ] = "first"
     subjects: Annotated[
         Path | None,

@@ -32,7 +32,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for tables and figures.", show_default="none")
     ] = None,
-    leads: Annotated[str, typer.Option(help="first, or names by preference: II,MLII.")] = "first",
+    leads: Annotated[
+        str, typer.Option(help="first, best, or names by preference: II,V5.")
+    ] = "first",
     hop_s: Annotated[
         float | None, typer.Option(help="Seconds between windows (default: no overlap).")
     ] = None,

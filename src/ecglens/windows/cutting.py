@@ -10,6 +10,7 @@ import numpy as np
 
 from ecglens.databases import subject_of
 from ecglens.errors import UsageError, WindowError
+from ecglens.quality import choose_lead
 from ecglens.records import Recording, check_fs
 from ecglens.signals import fill_gaps, resample
 from ecglens.windows.data import FloatArray, StrArray, Windows, concatenate_windows
@@ -35,8 +36,8 @@ class WindowRule:
         purity: share of a window that must carry its class, 0 (exclusive) to 1; the other part
             must not carry a second class. 1 means the whole window.
         fs: common sampling rate of the windows in Hz.
-        leads: ``"first"``, ``"all"``, or names in order of preference (the first that a record
-            has is used).
+        leads: ``"first"``, ``"best"`` (:func:`ecglens.quality.choose_lead`), ``"all"``, or names
+            in order of preference (the first that a record has, in any usual spelling, is used).
 
     Raises:
         UsageError: a value is out of its range.
@@ -119,10 +120,12 @@ def _rows(record: Recording, leads: LeadChoice) -> list[int]:
         return [0]
     if leads == "all":
         return list(range(record.n_leads))
+    if leads == "best":
+        return [choose_lead(record)]
     wanted = [leads] if isinstance(leads, str) else list(leads)
-    names = {name.casefold() for name in record.lead_names}
-    present = [lead for lead in wanted if lead.casefold() in names]
-    return [record.lead_index(present[0] if present else wanted[0])]
+    found = (record.find_lead(lead) for lead in wanted)
+    row = next((row for row in found if row is not None), None)
+    return [record.lead_index(wanted[0]) if row is None else row]
 
 
 def _lead_blocks(record: Recording, row: int, rule: WindowRule, size: int) -> Iterator[Windows]:

@@ -90,3 +90,8 @@ def test_a_safe_name_stays(name: str) -> None:
 
 def test_letters_with_accents_keep_their_letters() -> None:
     assert safe_name("Größe 1").startswith("Groe-1-")
+
+
+@pytest.mark.parametrize("name", ["CON", "aux", "COM1"])
+def test_a_device_of_windows_is_no_name(name: str) -> None:
+    assert safe_name(name).startswith(f"{name}-")

@@ -51,7 +51,7 @@ def test_the_headline_says_the_most_urgent_first() -> None:
 
 
 def test_the_headline_of_nothing_found_and_of_nothing_read() -> None:
-    assert said("N", "N") == "No VF and no AF and no ST. The rest is N 20 s (100 %)."
+    assert said("N", "N") == "No VF, AF or ST. The rest is N 20 s (100 %)."
     assert said("unreadable") == "Nothing could be judged: all 10 s are unreadable."
 
 

@@ -21,6 +21,7 @@ CARD = {
     "windows": {"AF": 30, "N": 60},
     "databases": {"mitdb": 90},
     "subjects": ["a", "b", "c"],
+    "abstention": {"coverage": 0.81, "error": 0.034, "error_at_full_coverage": 0.12},
     "evaluation": {
         "results": {
             "pooled": {"title": "pooled (leaks)", "accuracy": {"value": 0.9446},
@@ -31,8 +32,9 @@ CARD = {
     },
 }  # fmt: skip
 MODEL = ModelFacts(
-    "small.ecglens", CARD, ImageSettings(), "default, tiny", {"min_probability": 0.5}, "ab" * 32
-)
+    "small.ecglens", CARD, ImageSettings(), "default, tiny",
+    {"min_probability": {"AF": 0.5, "N": 0.6}, "max_distance": 2.5}, "ab" * 32,
+)  # fmt: skip
 
 
 def timeline_of(

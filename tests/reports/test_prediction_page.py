@@ -108,13 +108,19 @@ def test_a_page_of_any_mixture_is_whole_and_each_plot_is_named() -> None:
     assert all(plot.alt for plot in plots)
     words = parse(html).words
     for text in ("pooled (leaks)", "0.799", "90 windows of 3 people", "Research use only",
-                 "ab" * 32, "Why unreadable: flat"):  # fmt: skip
+                 "ab" * 32, "Why unreadable: flat", "AF 0.5, N 0.6",
+                 "named a class for 81 %, wrongly for 3.4 % of these"):  # fmt: skip
         assert text in words
 
 
 def test_a_card_without_an_evaluation_says_so() -> None:
     timeline = timeline_of(["N"])
-    for card in ({}, {"evaluation": None}, {"evaluation": {"results": {}}}, {"windows": 3}):
+    for card in (
+        {},
+        {"evaluation": None},
+        {"evaluation": {"results": {}}},
+        {"abstention": {"error": None}},
+    ):
         html = render_html(make_page(timeline, record_for(timeline), replace(MODEL, card=card)))
         assert "nothing is known of how well it does" in parse(html).words
 

@@ -15,6 +15,7 @@ import pytest
 
 from ecglens.backbones import load_backbone
 from ecglens.databases.wfdb_saving import save_wfdb
+from ecglens.decisions import RejectRule, RhythmChange
 from ecglens.errors import OutputError, RecordError, UsageError
 from ecglens.images import ImageSettings
 from ecglens.models import RhythmModel
@@ -131,7 +132,8 @@ def test_the_summary_tells_record_model_and_burden(tmp_path: Path) -> None:
     assert summary["leads"] == ["II", "V1"]
     assert summary["model"] == {
         "name": "small.ecglens", "method": "default, tiny", "sha256": "ab" * 32,
-        "thresholds": {"min_probability": 0.5}, "ecglens": MODEL.version,
+        "thresholds": {"min_probability": {"AF": 0.5, "N": 0.6}, "max_distance": 2.5},
+        "ecglens": MODEL.version,
     }  # fmt: skip
     assert summary["burden"]["AF"] == {
         "percent": 18.75, "minutes": 1.0, "n_episodes": 1, "longest_s": 60.0,
@@ -265,7 +267,9 @@ def test_explanations_are_asked_of_the_episodes_that_are_drawn(tmp_path: Path) -
 def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 48))
     recipe = replace(find_recipe("default"), image=SMALL).fit_to(backbone)
-    tiny_model = RhythmModel(("AF", "N"), FS, 10.0, recipe, backbone, None, {"windows": {"N": 3}})
+    names, card = ("AF", "N"), {"windows": {"N": 3}}
+    rule, change = RejectRule(names, 0.1, (0.4, 0.6), 3.5), RhythmChange.none(names, 10.0)
+    tiny_model = RhythmModel(names, FS, 10.0, recipe, backbone, None, card, rule, change)
     path = tmp_path / "m.ecglens"
     path.write_bytes(b"abc")
     facts = ModelFacts.of(tiny_model, path)
@@ -273,7 +277,14 @@ def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     assert facts.sha256.startswith("ba7816bf")
     assert facts.card == tiny_model.card
     assert facts.image == tiny_model.recipe.image
+    assert facts.thresholds == {"min_probability": {"AF": 0.4, "N": 0.6}, "max_distance": 3.5}
     assert ModelFacts.of(tiny_model).sha256 == ""
+    free = replace(tiny_model, reject_rule=RejectRule.never(names))
+    assert ModelFacts.of(free).thresholds == {}
+    slow = RhythmChange(names, 10.0, (20.0, 30.0, 10.0), (60.0, 60.0, 60.0))
+    assert ModelFacts.of(replace(free, rhythm_change=slow)).thresholds == {
+        "min_duration_s": {"AF": 20.0, "N": 30.0}
+    }
 
 
 def test_lead_gone_from_the_record_is_no_reason_to_fail(tmp_path: Path) -> None:

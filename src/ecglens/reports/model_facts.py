@@ -22,7 +22,7 @@ class ModelFacts:
         card: on whom and on what it was trained, JSON-ready; see ``RhythmModel.card``.
         image: how a window becomes the image that reports show.
         method: recipe and network, in a few words.
-        thresholds: by name, what decides on a claim.
+        thresholds: by name, what decides on a claim: a number, or one for each class.
         sha256: of the model's file, ``""`` where there is none.
         version: of ecglens.
     """
@@ -31,7 +31,7 @@ class ModelFacts:
     card: Mapping[str, Any] = field(default_factory=dict)
     image: ImageSettings = field(default_factory=ImageSettings)
     method: str = ""
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float | Mapping[str, float]] = field(default_factory=dict)
     sha256: str = ""
     version: str = __version__
 
@@ -52,7 +52,7 @@ class ModelFacts:
             card=model.card,
             image=recipe.image,
             method=f"{recipe.name}, {backbone.name} ({backbone.weights}), {recipe.head}",
-            thresholds={"min_probability": model.min_probability},
+            thresholds=_thresholds(model),
             sha256=sha256,
         )
 
@@ -65,3 +65,17 @@ class ModelFacts:
             "thresholds": dict(self.thresholds),
             "ecglens": self.version,
         }
+
+
+def _thresholds(model: RhythmModel) -> dict[str, float | Mapping[str, float]]:
+    """Return what decides on a claim, without what this model does not limit."""
+    rule, change = model.reject_rule, model.rhythm_change
+    named: dict[str, float | Mapping[str, float]] = {}
+    if rule.thresholds:
+        named["min_probability"] = dict(zip(rule.classes, rule.thresholds, strict=True))
+    if rule.max_distance is not None:
+        named["max_distance"] = rule.max_distance
+    if change.weight:
+        # Behind the classes comes what is none of them.
+        named["min_duration_s"] = dict(zip(change.classes, change.min_s, strict=False))
+    return named

@@ -44,6 +44,11 @@ Explain = Callable[[Episode], Figure | None]
 
 _OPEN = 6
 _MOST_NOTES = 20
+_THRESHOLDS = {
+    "min_probability": "Least probability",
+    "max_distance": "Farthest from training",
+    "min_duration_s": "Least duration, s",
+}
 
 
 def make_page(
@@ -221,14 +226,21 @@ def _model(model: ModelFacts) -> Iterator[Block]:
     if isinstance(databases := card.get("databases"), Mapping):
         rows.append(("Databases", ", ".join(name or "not named" for name in databases)))
     for name, value in model.thresholds.items():
-        rows.append((name.replace("_", " ").capitalize(), f"{value:g}"))
+        rows.append((_THRESHOLDS.get(name, name), _threshold(value)))
     rows.append(("ecglens", model.version))
     yield Facts([(name, text) for name, text in rows if text])
     yield from _evaluated(card.get("evaluation"))
+    yield from _abstention(card.get("abstention"))
     if use := card.get("intended_use"):
         yield Text(str(use))
     if model.sha256:
         yield Text(f"SHA-256 of the model: {model.sha256}", small=True)
+
+
+def _threshold(value: float | Mapping[str, float]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{label} {number:.3g}" for label, number in value.items())
+    return f"{value:.3g}"
 
 
 def _evaluated(evaluation: object) -> Iterator[Block]:
@@ -243,6 +255,22 @@ def _evaluated(evaluation: object) -> Iterator[Block]:
             for r in results.values()
         ],
         caption="Small figures are 95 % limits.",
+    )
+
+
+def _abstention(figures: object) -> Iterator[Block]:
+    """Yield what abstaining was worth on people whom the head had not seen."""
+    names = ("coverage", "error", "error_at_full_coverage")
+    shares = [figures.get(name) if isinstance(figures, Mapping) else None for name in names]
+    found = [share for share in shares if share is not None]
+    if len(found) < len(names):
+        return
+    claimed, wrong, wrong_of_all = (per_cent(share) for share in found)
+    yield Text(
+        f"Of the windows of people left out of training it named a class for {claimed}, wrongly "
+        f"for {wrong} of these; had it named one for every window, {wrong_of_all} would be wrong. "
+        "Neighbouring windows are not counted in.",
+        small=True,
     )
 
 

@@ -76,6 +76,12 @@ class RhythmModel:
         object.__setattr__(self, "_extractor", extractor)
 
     @property
+    def extractor(self) -> Extractor:
+        """Images and network, ready to run."""
+        found: Extractor = object.__getattribute__(self, "_extractor")
+        return found
+
+    @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
         return frozenset(self.card.get("subjects", ()))
@@ -103,8 +109,7 @@ class RhythmModel:
             raise WindowError(
                 f"windows last {length_s:g} s; this model was trained on {self.length_s:g} s"
             )
-        extractor: Extractor = object.__getattribute__(self, "_extractor")
-        features = concatenate_outputs(extractor.run(X, fs, progress=progress))
+        features = concatenate_outputs(self.extractor.run(X, fs, progress=progress))
         return np.asarray(self.head.predict_proba(features), dtype=np.float64)
 
 

@@ -14,6 +14,7 @@ from ecglens.cli import (
     backbones,
     demo,
     evaluate,
+    explain,
     features,
     layers,
     predict,
@@ -53,7 +54,7 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones):
+    for verb in (demo, windows, features, evaluate, layers, train, predict, explain, backbones):
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

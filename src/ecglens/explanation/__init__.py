@@ -9,4 +9,11 @@ from ecglens.explanation.explaining import (
     explain_window,
 )
 
-__all__ = ["METHODS", "Evidence", "Explanation", "explain_episode", "explain_record", "explain_window"]
+__all__ = [
+    "METHODS",
+    "Evidence",
+    "Explanation",
+    "explain_episode",
+    "explain_record",
+    "explain_window",
+]

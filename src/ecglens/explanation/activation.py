@@ -87,11 +87,11 @@ def map_weights(
         layer = backbone.layer(name)
         part = slice(start, start + pooled_size(layer, pooling))
         points = unpool(weights[part], pooling, layer)
-        if points is None:
+        level = unpool(weights[part] * centre[part], pooling, layer)
+        if points is None or level is None:
             return None
-        level = unpool(weights[part] * centre[part], pooling, layer).sum(axis=0)
         before = found.get(name, (0.0, 0.0))
-        found[name] = (before[0] + points, before[1] + level)
+        found[name] = (before[0] + points, before[1] + level.sum(axis=0))
         start = part.stop
     return found
 

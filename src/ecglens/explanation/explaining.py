@@ -258,9 +258,7 @@ def explain_episode(
             f"{episode.end_s:g} s; take an episode of its timeline"
         )
     start_s = float(timeline.start_s[int(np.nanargmax(shares))])
-    return explain_record(
-        model, record, start_s, episode.label, lead=timeline.lead, method=method
-    )
+    return explain_record(model, record, start_s, episode.label, lead=timeline.lead, method=method)
 
 
 def explain_record(

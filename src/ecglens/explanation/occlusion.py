@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Images = npt.NDArray[np.float32]
 Place = tuple[slice, slice]
 
-TILES = ((4, 8), (2, 4))
+TILES = ((4, 8), (2, 8))
 """Sizes of tiles, as parts of the image's height and width: found best on planted causes
 (docs/explanations.md)."""
 
@@ -72,7 +72,9 @@ def _spans(size: int, n_parts: int) -> list[slice]:
     """Return stretches of ``size / n_parts`` that begin half a stretch apart, cut at the ends."""
     n_parts = min(n_parts, size // 2)
     edges = [round(step * size / (2 * n_parts)) for step in range(2 * n_parts + 1)]
-    return [slice(low, high) for low, high in zip([0, *edges], [*edges[1:], size], strict=True)]
+    return [
+        slice(low, high) for low, high in zip([0, *edges[:-1]], [*edges[1:], size], strict=True)
+    ]
 
 
 def _between(size: int, n_spans: int) -> Floats:
@@ -84,11 +86,11 @@ def _between(size: int, n_spans: int) -> Floats:
 def _without(image: Images, places: Sequence[Place]) -> Images:
     """Return the image as often as there are places, each time without one of them.
 
-    In its place stands each row's median over time: what the window usually shows at that
-    frequency. So the picture stays one of this person and recorder, without what is special there.
+    In its place stands the channel's mean: no structure in time or frequency, and no darker or
+    brighter picture, which the network would see as a change of the rest.
     """
-    usual = np.broadcast_to(np.median(image[0], axis=-1, keepdims=True), image.shape[1:])
+    level = image[0].mean(axis=(1, 2), keepdims=True)
     copies = np.repeat(image, len(places), axis=0)
     for copy, (rows, columns) in zip(copies, places, strict=True):
-        copy[:, rows, columns] = usual[:, rows, columns]
+        copy[:, rows, columns] = level
     return copies

@@ -52,6 +52,12 @@ def window() -> npt.NDArray[np.float32]:
     return planted(strangers(1)[0], "VFIB")
 
 
+@pytest.fixture(scope="module")
+def record() -> Record:
+    plan = [("N", 30.0), ("VFIB", 30.0), ("N", 33.0)]
+    return make_record(strangers(1)[0], plan, leads=("I", "II"))
+
+
 def inside(found: Explanation, start_s: float = AT_S, end_s: float = AT_S + LASTS_S) -> float:
     """Return the share of what speaks for the class that lies within a stretch."""
     spoke_for = np.maximum(found.heat, 0).sum(axis=0)
@@ -74,11 +80,17 @@ class TestPlantedCause:
             assert AT_S < peak_s < AT_S + LASTS_S
         assert np.mean(shares) > 0.7  # by chance 0.3
 
-    def test_it_is_found_wherever_it_stands(self, model: RhythmModel) -> None:
-        patient = strangers(1)[0]
-        for at_s in (0.5, 6.0):
-            found = explain_window(model, planted(patient, "VFIB", at_s=at_s), FS, "VF")
-            assert inside(found, at_s, at_s + LASTS_S) > 0.6
+    @pytest.mark.parametrize("at_s", [0.5, 6.0])
+    def test_it_is_found_wherever_it_stands(self, model: RhythmModel, at_s: float) -> None:
+        shares = [
+            inside(
+                explain_window(model, planted(patient, "VFIB", at_s=at_s), FS, "VF"),
+                at_s,
+                at_s + LASTS_S,
+            )
+            for patient in strangers(3)
+        ]
+        assert np.mean(shares) > 0.6
 
     def test_its_frequencies_are_found(self, model: RhythmModel) -> None:
         """Virtual fibrillation lies at 4 to 6.4 Hz; QRS complexes reach up to 40 Hz."""
@@ -153,10 +165,11 @@ class TestActivation:
         for label in linear.classes:
             found = explain_window(linear, window, FS, label)
             assert found.baseline is not None
-            assert found.heat.sum() == pytest.approx(found.score - found.baseline, abs=1e-4)
+            assert found.heat.sum() == pytest.approx(
+                found.score - found.baseline, rel=1e-4, abs=1e-4
+            )
 
-    @pytest.mark.parametrize("head", ["svm-linear", "lda", "logistic"])
-    @pytest.mark.parametrize("pca", [None, 16])
+    @pytest.mark.parametrize(("head", "pca"), [("svm-linear", None), ("lda", 16), ("logistic", 16)])
     def test_of_every_linear_head_and_of_two_classes(
         self, windows: Windows, window: npt.NDArray[np.float32], head: str, pca: int | None
     ) -> None:
@@ -165,7 +178,9 @@ class TestActivation:
         for trained in (train(two, recipe), train(windows, recipe)):
             found = explain_window(trained, window, FS, "N", method="activation")
             assert found.baseline is not None
-            assert found.heat.sum() == pytest.approx(found.score - found.baseline, abs=1e-4)
+            assert found.heat.sum() == pytest.approx(
+                found.score - found.baseline, rel=1e-4, abs=1e-4
+            )
 
     def test_of_two_classes_one_is_the_other_with_the_sign_turned(
         self, windows: Windows, window: npt.NDArray[np.float32]
@@ -228,11 +243,6 @@ class TestWindow:
 
 
 class TestRecords:
-    @pytest.fixture(scope="class")
-    def record(self) -> Record:
-        plan = [("N", 30.0), ("VFIB", 30.0), ("N", 33.0)]
-        return make_record(strangers(1)[0], plan, leads=("I", "II"))
-
     def test_an_episode_is_explained_by_its_surest_window(
         self, model: RhythmModel, record: Record
     ) -> None:

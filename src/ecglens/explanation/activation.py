@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +20,7 @@ from sklearn.svm import LinearSVC
 
 from ecglens.backbones import Backbone
 from ecglens.backbones.pooling import pooled_size, unpool
+from ecglens.explanation.scores import temperature_of
 from ecglens.features import Output
 
 Floats = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ _LINEAR_HEADS = (LinearSVC, LogisticRegression, LinearDiscriminantAnalysis)
 def linear_score(head: Any, column: int) -> tuple[Floats, Floats] | None:
     """Return the weights of a class's score and the features at which they are counted from.
 
-    The score (:func:`ecglens.explanation.occlusion.score_of`) is exactly
+    The score (:func:`ecglens.explanation.scores.score_of`) is exactly
     ``weights @ (features - centre)`` more than the score of the centre.
 
     Args:
@@ -44,15 +44,13 @@ def linear_score(head: Any, column: int) -> tuple[Floats, Floats] | None:
         Weights and centre, shape (n_features,); the centre is the average training window. None
         where the score is not linear in the features.
     """
-    if not isinstance(head, CalibratedClassifierCV) or head.method != "temperature":
+    inner = temperature_of(head)
+    if inner is None:
         return None
-    if len(head.calibrated_classifiers_) != 1:
-        return None
-    calibrated = head.calibrated_classifiers_[0]
-    pipeline = calibrated.estimator
+    pipeline, beta = inner
     if not isinstance(pipeline, Pipeline) or not isinstance(pipeline[-1], _LINEAR_HEADS):
         return None
-    weights = _contrast(pipeline[-1].coef_, column) * float(calibrated.calibrators[0].beta_)
+    weights = _contrast(pipeline[-1].coef_, column) * beta
     centre = np.zeros_like(weights)
     for step in [step for _, step in pipeline.steps[-2::-1]]:
         if isinstance(step, PCA) and not step.whiten:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ecglens.errors import UsageError, WindowError, suggest
 from ecglens.explanation.activation import activation, linear_score, map_weights
-from ecglens.explanation.occlusion import occlusion, score_of
+from ecglens.explanation.occlusion import occlusion
+from ecglens.explanation.scores import score_of
 from ecglens.models import RhythmModel
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording

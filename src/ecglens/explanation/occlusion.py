@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.explanation.scores import score_of
 from ecglens.features import Extractor
 
 Floats = npt.NDArray[np.float64]
@@ -20,18 +21,6 @@ Place = tuple[slice, slice]
 TILES = ((4, 8), (2, 8))
 """Sizes of tiles, as parts of the image's height and width: found best on planted causes
 (docs/explanations.md)."""
-
-_LEAST = 1e-300
-
-
-def score_of(head: Any, features: npt.NDArray[Any], column: int) -> Floats:
-    """Return how much likelier than the other classes a class is, shape (n_windows,).
-
-    It is the log of its probability less the mean log of the others', in nats; for two classes
-    that is the log-odds. Unlike a probability it does not stand still where a class is sure.
-    """
-    logs = np.log(np.maximum(head.predict_proba(features), _LEAST))
-    return np.asarray(logs[:, column] - np.delete(logs, column, axis=1).mean(axis=1))
 
 
 def occlusion(

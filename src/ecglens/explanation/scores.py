@@ -42,7 +42,7 @@ def _logs(head: Any, features: npt.NDArray[Any]) -> Floats:
     """Return log-probabilities but for a number that is the same for all classes."""
     inner = temperature_of(head)
     if inner is None or not hasattr(inner[0], "decision_function"):
-        return np.log(np.maximum(head.predict_proba(features), _LEAST))
+        return np.asarray(np.log(np.maximum(head.predict_proba(features), _LEAST)))
     # Not by way of probabilities, which end at 0 and 1.
     decision = np.asarray(inner[0].decision_function(features), dtype=np.float64)
     both = np.stack([-decision, decision], axis=1) if decision.ndim == 1 else decision

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
-from ecglens.decisions import RejectRule, RhythmChange, decide
+from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal

@@ -11,12 +11,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 from ecglens.files import write_atomically, write_table
 from ecglens.prediction.summaries import summarise
 from ecglens.prediction.tables import write_parquet
-from ecglens.prediction.words import INCONCLUSIVE as INCONCLUSIVE
-from ecglens.prediction.words import UNREADABLE as UNREADABLE
 
 StrArray = npt.NDArray[np.str_]
 Numbers = npt.NDArray[np.float64]

@@ -130,7 +130,7 @@ class TestControls:
             def predict_proba(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
                 return np.tile([0.2, 0.3, 0.5], (len(features), 1))
 
-        found = explain_window(replace(model, head=Constant()), window, FS)
+        found = explain_window(replace(model, head=Constant(), distance=None), window, FS)
         assert found.label == "VF"
         assert not found.heat.any()
         assert found.evidence() is None

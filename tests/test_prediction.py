@@ -124,6 +124,16 @@ def test_the_rest_of_a_record_and_known_people_are_noted() -> None:
     assert predict_record(MODEL, record_of("N", 30.0)).notes == ()
 
 
+def test_beats_that_cannot_be_counted_are_noted() -> None:
+    (note,) = predict_record(MODEL, record_of("VF")).notes
+    assert note == (
+        "beats can be counted in 0 of 6 readable windows; if there are beats, is the sampling "
+        "rate right (--fs)?"
+    )
+    flat = replace(record_of("VF"), signal=np.zeros((1, 6000), np.float32))
+    assert predict_record(MODEL, flat).notes == ()
+
+
 @pytest.mark.parametrize("hop_s", [0.0, -1.0, 11.0])
 def test_a_hop_that_leaves_time_unjudged_is_refused(hop_s: float) -> None:
     with pytest.raises(UsageError, match="hop must be over 0 and up to the window's 10 s"):
@@ -169,6 +179,14 @@ class TestLeads:
         one = predict_record(MODEL, record, leads="first")
         np.testing.assert_allclose(both.probabilities, one.probabilities, atol=1e-9)
         np.testing.assert_array_equal(both.heart_rate, one.heart_rate)
+
+    def test_leads_of_one_name_are_told_apart(self, tmp_path: Path) -> None:
+        record = replace(self._two_leads(), leads=(Lead("ECG"), Lead("ECG")))
+        journal = Journal(tmp_path, "k")
+        timeline = predict_record(MODEL, record, leads="all", journal=journal)
+        assert timeline.lead == "ECG+ECG"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        _assert_same(predict_record(MODEL, record, leads="all", journal=journal), timeline)
 
     def test_progress_counts_every_lead(self) -> None:
         told: list[tuple[int, int]] = []

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
-from ecglens.decisions import RejectRule, RhythmChange, decide
+from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
@@ -19,13 +19,23 @@ from ecglens.prediction.leads import join_leads
 from ecglens.prediction.timeline import Timeline
 from ecglens.quality import measure_quality
 from ecglens.records import Recording
-from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
+from ecglens.windows import (
+    LeadChoice,
+    WindowRule,
+    Windows,
+    count_windows,
+    lead_rows,
+    window_blocks,
+)
 
 PLAUSIBLE_RATE = (40.0, 130.0)
 """Median heart rate of a record in beats/min outside of which its sampling rate is doubted: hearts
 at rest beat 50 to 100 times, and a rate wrong by two makes 35 or 140 of 70."""
 
 _ENOUGH_RATES = 3
+
+_FEW_RATES = 0.1
+"""Share of the readable windows with a heart rate, below which beats are said to be missing."""
 
 
 class WindowJudgement(Protocol):
@@ -108,7 +118,8 @@ def predict_record(
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    lead, evidence = join_leads(_gather(model, record, rule, journal, progress))
+    names, judged = _gather(model, record, rule, journal, progress)
+    evidence = join_leads(judged)
     decision = decide(
         evidence.probabilities,
         evidence.distances,
@@ -119,7 +130,7 @@ def predict_record(
     )
     timeline = Timeline(
         record_id=record.record_id,
-        lead=lead,
+        lead="+".join(names),
         duration_s=record.duration_s,
         length_s=rule.n_samples / rule.fs,
         hop_s=rule.hop_samples / rule.fs,
@@ -141,25 +152,26 @@ def _gather(
     rule: WindowRule,
     journal: Journal | None,
     progress: Callable[[int, int], None] | None,
-) -> dict[str, Evidence]:
-    """Return the evidence of all windows by lead."""
-    parts: dict[str, list[Evidence]] = {}
-    n_leads = record.n_leads if rule.leads == "all" else 1
-    done, total = 0, count_windows(record, rule) * n_leads
-    for windows in window_blocks(record, rule):
-        lead = str(windows.leads[0])
-        blocks = parts.setdefault(lead, [])
-        place = (record.lead_index(lead), len(blocks))
-        part = None if journal is None else journal.load(*place)
-        if part is None or len(part) != len(windows):
-            part = _judge(model, windows)
-            if journal is not None:
-                journal.save(*place, part)
-        blocks.append(part)
-        done += len(windows)
-        if progress is not None:
-            progress(done, total)
-    return {lead: Evidence.join(blocks) for lead, blocks in parts.items()}
+) -> tuple[list[str], list[Evidence]]:
+    """Return the names of the leads that were judged, and the evidence of all windows of each."""
+    rows = lead_rows(record, rule.leads)
+    judged: list[Evidence] = []
+    done, total = 0, count_windows(record, rule) * len(rows)
+    for row in rows:
+        parts: list[Evidence] = []
+        for windows in window_blocks(record, rule, rows=[row]):
+            place = (row, len(parts))
+            part = None if journal is None else journal.load(*place)
+            if part is None or len(part) != len(windows):
+                part = _judge(model, windows)
+                if journal is not None:
+                    journal.save(*place, part)
+            parts.append(part)
+            done += len(windows)
+            if progress is not None:
+                progress(done, total)
+        judged.append(Evidence.join(parts))
+    return [record.lead_names[row] for row in rows], judged
 
 
 def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
@@ -192,13 +204,20 @@ def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tu
     rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
-    notes += _doubt_of_rate(timeline.heart_rate)
+    n_readable = int((timeline.labels != UNREADABLE).sum())
+    notes += _doubt_of_rate(timeline.heart_rate, n_readable)
     return tuple(notes)
 
 
-def _doubt_of_rate(heart_rate: npt.NDArray[np.float64]) -> list[str]:
-    """Say that a heart rate is one that hardly anyone keeps for a whole record."""
-    if np.isfinite(heart_rate).sum() < _ENOUGH_RATES:
+def _doubt_of_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list[str]:
+    """Say that a heart rate is one that hardly anyone keeps for a whole record, or is none."""
+    n_known = int(np.isfinite(heart_rate).sum())
+    if n_readable >= _ENOUGH_RATES and n_known < _FEW_RATES * n_readable:
+        return [
+            f"beats can be counted in {n_known} of {n_readable} readable windows; "
+            "if there are beats, is the sampling rate right (--fs)?"
+        ]
+    if n_known < _ENOUGH_RATES:
         return []
     usual = float(np.nanmedian(heart_rate))
     slowest, fastest = PLAUSIBLE_RATE

@@ -91,10 +91,11 @@ def test_from_records_to_episodes(run, workplace: Path) -> None:
     run("train windows.npz --backbone tiny.onnx --out rhythm.ecglens", *QUICK)
     said = json.loads(run("predict new --model rhythm.ecglens --hop-s 5 --out episodes --json"))
     assert files_in(workplace / "episodes") == [
-        "patient.episodes.csv", "patient.json", "patient.png", "patient.windows.csv",
+        "patient/episodes.csv", "patient/patient.rhythm", "patient/report.html",
+        "patient/summary.json", "patient/windows.csv", "records.csv",
     ]  # fmt: skip
     assert not list(workplace.rglob("*.part"))
-    with (workplace / "episodes" / "patient.episodes.csv").open(newline="") as file:
+    with (workplace / "episodes" / "patient" / "episodes.csv").open(newline="") as file:
         episodes = list(csv.DictReader(file))
     assert len(episodes) == len(said["records"][0]["episodes"])
     found = [(float(e["start_s"]), float(e["end_s"])) for e in episodes if e["label"] == "VF"]

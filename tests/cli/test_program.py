@@ -31,6 +31,7 @@ VERBS = (
     "layers",
     "train",
     "predict",
+    "explain",
     "score",
     "backbones",
 )

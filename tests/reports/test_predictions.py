@@ -277,7 +277,9 @@ def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     assert facts.sha256.startswith("ba7816bf")
     assert facts.card == tiny_model.card
     assert facts.image == tiny_model.recipe.image
-    assert facts.thresholds == {"min_probability": {"AF": 0.4, "N": 0.6}, "max_distance": 3.5}
+    assert facts.thresholds == {
+        "alpha": 0.1, "min_probability": {"AF": 0.4, "N": 0.6}, "max_distance": 3.5,
+    }  # fmt: skip
     assert ModelFacts.of(tiny_model).sha256 == ""
     free = replace(tiny_model, reject_rule=RejectRule.never(names))
     assert ModelFacts.of(free).thresholds == {}

@@ -47,7 +47,6 @@ class Outfit:
 class _Worker:
     process: SpawnProcess
     task: Task | None = None
-    is_ready: bool = False
 
 
 def run_crew(
@@ -111,15 +110,13 @@ class _Crew:
             return self._bury(connection, worker)
         if isinstance(said, EcglensError):
             raise said
-        if said == _READY:
-            worker.is_ready = True
-        elif isinstance(said, RecordingResult) and task is not None:
+        if isinstance(said, RecordingResult) and task is not None:
             self._send_next(connection, worker)
             return task, said
+        if said == _READY:
+            self._send_next(connection, worker)
         elif task is not None:
             self._told(task, *said)
-            return None
-        self._send_next(connection, worker)
         return None
 
     def _send_next(self, connection: Connection, worker: _Worker) -> None:
@@ -134,9 +131,9 @@ class _Crew:
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        if not worker.is_ready:
-            raise EcglensError(f"a process ended with {how} before it judged anything; use 1 job")
         if worker.task is None:
+            if self._waiting and not self._workers:
+                raise EcglensError(f"a process ended with {how} before it began; use fewer jobs")
             return None
         error = RecordError(
             f"the process that judged {worker.task.path} ended with {how}, as for want of memory; "

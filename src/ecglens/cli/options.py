@@ -201,7 +201,7 @@ class DecisionOptions:
             "another, over 0 and up to 0.5.",
             rich_help_panel=_DECISIONS,
         ),
-    ] = 0.1
+    ] = 0.2
     abstain: Annotated[
         bool,
         typer.Option(

@@ -19,11 +19,13 @@ from ecglens.decisions.words import (
 )
 from ecglens.errors import UsageError
 
-DEFAULT_ALPHA = 0.1
+DEFAULT_ALPHA = 0.2
 DEFAULT_UNLIKE = 0.05
 
-# A class that got more than this conforms, however sure the head was of all that it learnt from.
-_ALWAYS = 0.9
+# Limits of thresholds, chosen with the default alpha (see docs/decisions.md): a class that got more
+# than the one always conforms, one that got less than the other share of chance never does.
+_ALWAYS = 0.7
+_SHARE_OF_CHANCE = 0.6
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class RejectRule:
     threshold: the ``alpha`` quantile of what windows of that class got which people the head had
     not seen gave (Vovk, Gammerman & Shafer 2005, section 4.5; Sadinle, Lei & Wasserman 2019,
     doi 10.1080/01621459.2017.1395341). So a window of a new person keeps its true class with
-    probability ``1 - alpha`` or more, in every class whose threshold lies above chance
+    probability ``1 - alpha`` or more, in every class that the head finds well enough
     (:meth:`fit`). A window is claimed when exactly one class
     conforms and it is no farther from training than ``max_distance``.
 
@@ -87,9 +89,9 @@ class RejectRule:
         Willett 2023, arXiv 2306.06342). A class with fewer than ``1 / alpha - 1`` subjects cannot
         bear that; its threshold is then the lowest probability that a window of it got.
 
-        Thresholds are kept from chance (one over the number of classes) to 0.9. Lowering one
-        keeps the promise. Raising one to chance gives it up for a class that the head hardly
-        finds: such a class would else conform to nearly every window and make all doubtful.
+        Thresholds are kept from 0.6 of chance (one over the number of classes) to 0.7. Lowering
+        one keeps the promise. Raising one gives it up for a class that the head hardly finds:
+        such a class would else conform to nearly every window and make all doubtful.
 
         Args:
             probabilities: calibrated, shape (n_windows, n_classes).
@@ -112,7 +114,7 @@ class RejectRule:
             if not mine.any():
                 raise UsageError(f"class {name!r} has no window to fit a threshold on; add some")
             found = low_quantile(p[mine, column], who[mine], alpha)
-            thresholds.append(min(max(found, 1 / len(classes)), _ALWAYS))
+            thresholds.append(min(max(found, _SHARE_OF_CHANCE / len(classes)), _ALWAYS))
         limit = None
         # Of fewer people nothing is known of the rarest windows, and each new one would stand out.
         if distances is not None and len(np.unique(who)) >= 1 / unlike - 1:

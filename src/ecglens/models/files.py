@@ -188,7 +188,7 @@ def _read_members(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             infos = archive.infolist()
             names = [info.filename for info in infos]
             if sorted(names) not in _MEMBERS:
-                raise ModelFileError(f"{foreign} (members are {', '.join(names[:5]) or 'none'})")
+                raise ModelFileError(f"{foreign} (members are {', '.join(names[:8]) or 'none'})")
             # Stored members cannot be larger than the file: no zip bomb.
             if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
                 raise ModelFileError(f"{foreign} (its members are compressed)")

@@ -67,6 +67,12 @@ class RhythmModel:
         object.__setattr__(self, "_extractor", extractor)
 
     @property
+    def extractor(self) -> Extractor:
+        """Images and network, ready to run."""
+        found: Extractor = object.__getattribute__(self, "_extractor")
+        return found
+
+    @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
         return frozenset(self.card.get("subjects", ()))
@@ -94,8 +100,7 @@ class RhythmModel:
             raise WindowError(
                 f"windows last {length_s:g} s; this model was trained on {self.length_s:g} s"
             )
-        extractor: Extractor = object.__getattribute__(self, "_extractor")
-        features = concatenate_outputs(extractor.run(X, fs, progress=progress))
+        features = concatenate_outputs(self.extractor.run(X, fs, progress=progress))
         distances = np.zeros(len(features))
         if self.distance is not None:
             distances = self.distance.of(feature_space(self.head, features))

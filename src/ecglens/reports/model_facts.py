@@ -72,6 +72,7 @@ def _thresholds(model: RhythmModel) -> dict[str, float | Mapping[str, float]]:
     rule, change = model.reject_rule, model.rhythm_change
     named: dict[str, float | Mapping[str, float]] = {}
     if rule.thresholds:
+        named["alpha"] = rule.alpha
         named["min_probability"] = dict(zip(rule.classes, rule.thresholds, strict=True))
     if rule.max_distance is not None:
         named["max_distance"] = rule.max_distance

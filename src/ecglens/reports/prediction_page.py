@@ -45,6 +45,7 @@ Explain = Callable[[Episode], Figure | None]
 _OPEN = 6
 _MOST_NOTES = 20
 _THRESHOLDS = {
+    "alpha": "Share that may be lost",
     "min_probability": "Least probability",
     "max_distance": "Farthest from training",
     "min_duration_s": "Least duration, s",

@@ -149,7 +149,7 @@ class _JsonSpeaker:
                 }
             )
             return
-        value = {
+        value: dict[str, Any] = {
             "path": str(result.path),
             "name": result.name,
             "status": result.status,

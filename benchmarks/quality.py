@@ -3,10 +3,10 @@
     python benchmarks/quality.py --records mitdb vfdb cudb --data rhythm4_visible.npz
 
 The first table takes all leads of annotated records, by database and rhythm; the second the
-yardstick of ``benchmarks/rhythm4.py``, by database and class, for two halves of its people: the
-limits were chosen on half 1. With ``--judge`` the default recipe is trained on half 1, each window
-once as it is and once with noise of a random kind, and the third table says how much noise on the
-windows of half 2 makes it err beside how much is refused.
+yardstick of ``benchmarks/rhythm4.py``, by database and class, for two halves of its people. With
+``--judge`` the default recipe is trained on half 1, each window once as it is and once with noise
+of a random kind, and the third table says how much noise on the windows of half 2 makes it err
+beside how much is refused.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ def rhythm_of(windows: Windows, spans: Any) -> npt.NDArray[Any]:
 def said(quality: Quality, rows: npt.NDArray[np.bool_]) -> str:
     """Return number, share refused and reasons of some windows as cells of a table."""
     reasons = quality.reasons[rows]
+    if not len(reasons):
+        return "0 | - | -"
     named = {name: int((reasons == name).sum()) for name in REASONS}
     words = ", ".join(f"{name} {n}" for name, n in named.items() if n) or "-"
-    return f"{rows.sum()} | {(reasons != '').mean():.3f} | {words}"
+    return f"{len(reasons)} | {(reasons != '').mean():.3f} | {words}"
 
 
 def of_records(folder: Path) -> Iterator[str]:

@@ -144,6 +144,15 @@ class TestRealYardstick:
         assert out["pooled"]["macro_f1"] < 0.3
 
 
+def test_what_quality_refuses_is_told_by_class_and_half(tmp_path: Path) -> None:
+    done = _run("quality.py", "--data", _write_rhythm4(tmp_path / "r4.npz", 0, 6))
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| made")]
+    assert [row[1] for row in rows] == ["N", "VF"]
+    assert {row[2] for row in rows} == {"12"}
+    assert {row[3] for row in rows} == {"0.000"}
+
+
 class TestHolter:
     @pytest.mark.slow
     def test_a_short_day_killed_once(self, tmp_path: Path) -> None:

@@ -12,29 +12,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecglens.decisions import RejectRule, RhythmChange
 from ecglens.errors import OutputError, UsageError, WindowError
+from ecglens.models import Judgement
 from ecglens.prediction import Journal, Timeline, predict_record
 from ecglens.readers import open_record, read_record
 from ecglens.records import Lead, Record
 from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
 
+NEVER, NONE = RejectRule.never(("N", "VF")), RhythmChange.none(("N", "VF"))
+
 
 @dataclass(frozen=True)
 class SpikinessModel:
     """Tells VF from N by how peaked a window is: a stand-in for a head, not for a network."""
 
-    min_probability: float = 0.0
+    reject_rule: RejectRule = NEVER
+    rhythm_change: RhythmChange = NONE
     classes: tuple[str, ...] = ("N", "VF")
     fs: float = 100.0
     length_s: float = 10.0
     training_subjects: frozenset[str] = frozenset()
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+    def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         x = np.asarray(X) - np.median(X, axis=1, keepdims=True)
         peaked = x.max(axis=1) > 5 * x.std(axis=1)
         p = np.where(peaked, 0.9, 0.2)
-        return np.stack([p, 1 - p], axis=1)
+        return Judgement(np.stack([p, 1 - p], axis=1), np.ones(len(p)))
 
 
 MODEL = SpikinessModel()
@@ -84,7 +89,8 @@ def test_a_record_of_nothing_is_unreadable_throughout() -> None:
 
 
 def test_an_unsure_model_is_inconclusive() -> None:
-    timeline = predict_record(replace(MODEL, min_probability=0.85), _mixed())
+    rule = RejectRule(MODEL.classes, 0.1, (0.85, 0.85))
+    timeline = predict_record(replace(MODEL, reject_rule=rule), _mixed())
     assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "inconclusive"), (40, 60, "N")]
 
 
@@ -174,6 +180,14 @@ class TestLeads:
         np.testing.assert_allclose(both.probabilities, one.probabilities, atol=1e-9)
         np.testing.assert_array_equal(both.heart_rate, one.heart_rate)
 
+    def test_leads_of_one_name_are_told_apart(self, tmp_path: Path) -> None:
+        record = replace(self._two_leads(), leads=(Lead("ECG"), Lead("ECG")))
+        journal = Journal(tmp_path, "k")
+        timeline = predict_record(MODEL, record, leads="all", journal=journal)
+        assert timeline.lead == "ECG+ECG"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        _assert_same(predict_record(MODEL, record, leads="all", journal=journal), timeline)
+
     def test_progress_counts_every_lead(self) -> None:
         told: list[tuple[int, int]] = []
         predict_record(
@@ -221,9 +235,9 @@ def _spoilt() -> Record:
 class CountingModel(SpikinessModel):
     judged = 0
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+    def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         object.__setattr__(self, "judged", self.judged + len(np.asarray(X)))
-        return super().predict_proba(X, fs)
+        return super().judge(X, fs)
 
 
 class TestStreaming:
@@ -256,9 +270,9 @@ class TestStreaming:
         told: list[tuple[int, int]] = []
 
         class Watched(SpikinessModel):
-            def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+            def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
                 seen.append(len(np.asarray(X)))
-                return super().predict_proba(X, fs)
+                return super().judge(X, fs)
 
         monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 4)
         predict_record(Watched(), _mixed(), hop_s=5.0, progress=lambda *step: told.append(step))

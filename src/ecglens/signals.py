@@ -230,7 +230,7 @@ def still_share(X: FloatArray, fs: float) -> npt.NDArray[np.float64]:
     n_blocks = n_samples // block
     blocks = X[:, : n_blocks * block].reshape(X.shape[0], n_blocks, block)
     # fmax and fmin pass over NaN; a block of nothing but NaN compares False and is not "still".
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         height = np.fmax.reduce(blocks, axis=-1) - np.fmin.reduce(blocks, axis=-1)
         still: npt.NDArray[np.bool_] = height < STILL_MV
     return np.asarray(still.mean(axis=-1), dtype=np.float64)

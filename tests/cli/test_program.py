@@ -23,7 +23,18 @@ from ecglens.errors import EcglensError
 from tests.cli.collection import FS, Program, files_in, write_record
 from tests.signals_of import beats
 
-VERBS = ("demo", "windows", "features", "evaluate", "layers", "train", "predict", "backbones")
+VERBS = (
+    "demo",
+    "windows",
+    "features",
+    "evaluate",
+    "layers",
+    "train",
+    "predict",
+    "explain",
+    "score",
+    "backbones",
+)
 HEAVY = ("torch", "openvino", "matplotlib", "sklearn", "scipy", "wfdb", "onnx", "skops", "pandas")
 HEAVY += ("pydicom", "h5py", "pyarrow", "defusedxml")
 # Ctrl-C must arrive also where a shell started the tests in the background, deaf to it.

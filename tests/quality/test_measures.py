@@ -185,12 +185,12 @@ class TestOddWindows:
     @given(
         X=hnp.arrays(
             np.float32,
-            hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=60),
+            hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=30),
             elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
         ),
         fs=st.sampled_from([10.0, 50.0, 100.0]),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     def test_anything_gets_a_score(self, X: Windows, fs: float) -> None:
         if X.shape[1] == 0:
             with pytest.raises(WindowError, match="with 1 sample or more"):

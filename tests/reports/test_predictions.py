@@ -15,6 +15,7 @@ import pytest
 
 from ecglens.backbones import load_backbone
 from ecglens.databases.wfdb_saving import save_wfdb
+from ecglens.decisions import RejectRule, RhythmChange
 from ecglens.errors import OutputError, RecordError, UsageError
 from ecglens.images import ImageSettings
 from ecglens.models import RhythmModel
@@ -265,13 +266,19 @@ def test_explanations_are_asked_of_the_episodes_that_are_drawn(tmp_path: Path) -
 def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 48))
     recipe = replace(find_recipe("default"), image=SMALL).fit_to(backbone)
-    tiny_model = RhythmModel(("AF", "N"), FS, 10.0, recipe, backbone, None, {"windows": {"N": 3}})
+    classes = ("AF", "N")
+    rule = RejectRule(classes, 0.1, (0.5, 0.75), 3.0)
+    change = RhythmChange.none(classes)
+    tiny_model = RhythmModel(
+        classes, FS, 10.0, recipe, backbone, None, {"windows": {"N": 3}}, rule, change
+    )
     path = tmp_path / "m.ecglens"
     path.write_bytes(b"abc")
     facts = ModelFacts.of(tiny_model, path)
     assert facts.name == "m.ecglens"
     assert facts.sha256.startswith("ba7816bf")
     assert facts.card == tiny_model.card
+    assert facts.thresholds == {"alpha": 0.1, "p_AF": 0.5, "p_N": 0.75, "max_distance": 3.0}
     assert facts.image == tiny_model.recipe.image
     assert ModelFacts.of(tiny_model).sha256 == ""
 

@@ -14,9 +14,11 @@ from ecglens.cli import (
     backbones,
     demo,
     evaluate,
+    explain,
     features,
     layers,
     predict,
+    score,
     train,
     windows,
 )
@@ -54,7 +56,8 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones):
+    verbs = (demo, windows, features, evaluate, layers, train, predict, explain, score, backbones)
+    for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

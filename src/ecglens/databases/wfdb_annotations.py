@@ -22,6 +22,8 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # 255 bytes of text fit into an annotation.
 _TEXT = re.compile(r"[ -~]{0,254}")
 _LONGEST = 60
+# Windows takes these for devices, whatever ending follows.
+_DEVICE = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)")
 
 
 class Mark(NamedTuple):
@@ -100,7 +102,8 @@ def safe_name(record_id: str) -> str:
     digits, hyphens and underscores, with six digits of a hash of the whole, so that records keep
     different names.
     """
-    if NAME.fullmatch(record_id) and len(record_id) <= _LONGEST:
+    fits = NAME.fullmatch(record_id) and len(record_id) <= _LONGEST
+    if fits and not _DEVICE.fullmatch(record_id):
         return record_id
     plain = unicodedata.normalize("NFKD", record_id).encode("ascii", "ignore").decode()
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[:_LONGEST]

@@ -59,7 +59,7 @@ def plot_examples(
     for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
         _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
         _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
-        _label_hz(right, row_hz, frequency_ticks)
+        label_hz(right, row_hz, frequency_ticks)
     for axes in rows[-1]:
         axes.set_xlim(0, length_s)
         axes.set_xlabel("seconds")
@@ -108,7 +108,7 @@ def plot_stretch(
     upper.set_axisbelow(True)
     tidy(upper, spines=()).tick_params(length=0)
     _draw_images(lower, pictures, origin_s, signals.shape[1] / fs)
-    _label_hz(lower, row_hz, None)
+    label_hz(lower, row_hz, None)
     for axes in (upper, lower):
         _draw_marks(axes, marks or {}, named=axes is upper)
     lower.set_xlim(origin_s, origin_s + signals.size / fs)
@@ -163,7 +163,7 @@ def hz_ticks(
     return [(float(np.interp(hz, rows_hz, places)), f"{hz:g}") for hz in chosen]
 
 
-def _label_hz(axes: Axes, row_hz: npt.ArrayLike, ticks: Sequence[float] | None) -> None:
+def label_hz(axes: Axes, row_hz: npt.ArrayLike, ticks: Sequence[float] | None) -> None:
     """Label the frequency axis of an image whose rows run from 0 to 1."""
     places, texts = zip(*hz_ticks(row_hz, ticks), strict=True)
     axes.set_yticks(places, texts)

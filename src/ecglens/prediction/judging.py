@@ -11,14 +11,22 @@ import numpy.typing as npt
 
 from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
+from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
-from ecglens.prediction.timeline import INCONCLUSIVE, UNREADABLE, Timeline
+from ecglens.prediction.timeline import Timeline
 from ecglens.quality import measure_quality
 from ecglens.records import Recording
-from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
+from ecglens.windows import (
+    LeadChoice,
+    WindowRule,
+    Windows,
+    count_windows,
+    lead_rows,
+    window_blocks,
+)
 
 PLAUSIBLE_RATE = (40.0, 130.0)
 """Median heart rate of a record in beats/min outside of which its sampling rate is doubted: hearts
@@ -28,6 +36,18 @@ _ENOUGH_RATES = 3
 
 _FEW_RATES = 0.1
 """Share of the readable windows with a heart rate, below which beats are said to be missing."""
+
+
+class WindowJudgement(Protocol):
+    """What a model says of each window by itself."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Calibrated, shape (n_windows, n_classes)."""
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        """From the training windows, shape (n_windows,)."""
 
 
 class WindowClassifier(Protocol):
@@ -46,15 +66,19 @@ class WindowClassifier(Protocol):
         """Length of a window in seconds."""
 
     @property
-    def min_probability(self) -> float:
-        """Below it, the likeliest class is not claimed: the window is inconclusive."""
+    def reject_rule(self) -> RejectRule:
+        """Which windows are claimed for a class, each by itself."""
+
+    @property
+    def rhythm_change(self) -> RhythmChange:
+        """How rhythms change from window to window."""
 
     @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
-        """Return class probabilities of readable windows, shape (n_windows, n_classes)."""
+    def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
+        """Return what is said of readable windows, each by itself."""
 
 
 def predict_record(
@@ -94,19 +118,28 @@ def predict_record(
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    lead, evidence = join_leads(_gather(model, record, rule, journal, progress))
+    names, judged = _gather(model, record, rule, journal, progress)
+    evidence = join_leads(judged)
+    decision = decide(
+        evidence.probabilities,
+        evidence.distances,
+        evidence.unreadable,
+        rule.hop_samples / rule.fs,
+        model.reject_rule,
+        model.rhythm_change,
+    )
     timeline = Timeline(
         record_id=record.record_id,
-        lead=lead,
+        lead="+".join(names),
         duration_s=record.duration_s,
         length_s=rule.n_samples / rule.fs,
         hop_s=rule.hop_samples / rule.fs,
         classes=model.classes,
         start_s=evidence.start_s,
-        labels=_decide(evidence, model),
-        reasons=evidence.unreadable,
+        labels=decision.labels,
+        reasons=decision.reasons,
         probabilities=evidence.probabilities,
-        posteriors=evidence.probabilities,
+        posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
@@ -119,25 +152,26 @@ def _gather(
     rule: WindowRule,
     journal: Journal | None,
     progress: Callable[[int, int], None] | None,
-) -> dict[str, Evidence]:
-    """Return the evidence of all windows by lead."""
-    parts: dict[str, list[Evidence]] = {}
-    n_leads = record.n_leads if rule.leads == "all" else 1
-    done, total = 0, count_windows(record, rule) * n_leads
-    for windows in window_blocks(record, rule):
-        lead = str(windows.leads[0])
-        blocks = parts.setdefault(lead, [])
-        place = (record.lead_index(lead), len(blocks))
-        part = None if journal is None else journal.load(*place)
-        if part is None or len(part) != len(windows):
-            part = _judge(model, windows)
-            if journal is not None:
-                journal.save(*place, part)
-        blocks.append(part)
-        done += len(windows)
-        if progress is not None:
-            progress(done, total)
-    return {lead: Evidence.join(blocks) for lead, blocks in parts.items()}
+) -> tuple[list[str], list[Evidence]]:
+    """Return the names of the leads that were judged, and the evidence of all windows of each."""
+    rows = lead_rows(record, rule.leads)
+    judged: list[Evidence] = []
+    done, total = 0, count_windows(record, rule) * len(rows)
+    for row in rows:
+        parts: list[Evidence] = []
+        for windows in window_blocks(record, rule, rows=[row]):
+            place = (row, len(parts))
+            part = None if journal is None else journal.load(*place)
+            if part is None or len(part) != len(windows):
+                part = _judge(model, windows)
+                if journal is not None:
+                    journal.save(*place, part)
+            parts.append(part)
+            done += len(windows)
+            if progress is not None:
+                progress(done, total)
+        judged.append(Evidence.join(parts))
+    return [record.lead_names[row] for row in rows], judged
 
 
 def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
@@ -145,15 +179,18 @@ def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     quality = measure_quality(windows.X, windows.fs)
     readable = quality.readable
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
+    distances = np.full(len(windows), np.nan)
     heart_rate = np.full(len(windows), np.nan)
     if readable.any():
         X = windows.X[readable]
-        probabilities[readable] = model.predict_proba(X, windows.fs)
+        judged = model.judge(X, windows.fs)
+        probabilities[readable], distances[readable] = judged.probabilities, judged.distances
         heart_rate[readable] = heart_rates(X, windows.fs)
     return Evidence(
         start_s=windows.start_s,
         unreadable=quality.reasons,
         probabilities=probabilities,
+        distances=distances,
         quality=quality.score,
         heart_rate=heart_rate,
     )
@@ -190,13 +227,3 @@ def _doubt_of_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list
         f"the median heart rate is {usual:.0f}/min, which is doubtful; "
         "is the sampling rate right (--fs)?"
     ]
-
-
-def _decide(evidence: Evidence, model: WindowClassifier) -> npt.NDArray[np.str_]:
-    readable = evidence.unreadable == ""
-    labels = np.full(len(readable), UNREADABLE, dtype=object)
-    sure = evidence.probabilities[readable]
-    names = np.array(model.classes, dtype=object)[sure.argmax(axis=1)]
-    names[sure.max(axis=1) < model.min_probability] = INCONCLUSIVE
-    labels[readable] = names
-    return labels.astype(np.str_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +13,18 @@ from ecglens.quality import combine_leads
 Numbers = npt.NDArray[np.float64]
 
 
-def join_leads(judged: Mapping[str, Evidence]) -> tuple[str, Evidence]:
-    """Return the leads' names and one piece of evidence of all that they say of the same windows.
+def join_leads(leads: Sequence[Evidence]) -> Evidence:
+    """Return one piece of evidence of what several leads say of the same windows.
 
     Class probabilities are combined by :func:`ecglens.quality.combine_leads`. A window is
-    unreadable where every lead is, for the reason of its best lead; quality and heart rate are
-    those of the best lead that has them.
+    unreadable where every lead is, for the reason of its best lead; distance, quality and
+    heart rate are those of the best lead that has them.
 
     Args:
-        judged: by name of the lead, one or more.
+        leads: one or more.
     """
-    leads = list(judged.values())
     if len(leads) == 1:
-        return next(iter(judged)), leads[0]
+        return leads[0]
     unreadable = np.stack([lead.unreadable for lead in leads])
     quality = np.stack([lead.quality for lead in leads])
     readable = unreadable == ""
@@ -35,14 +34,14 @@ def join_leads(judged: Mapping[str, Evidence]) -> tuple[str, Evidence]:
     )
     best = quality.argmax(axis=0)
     places = np.arange(len(best))
-    evidence = Evidence(
+    return Evidence(
         start_s=leads[0].start_s,
         unreadable=np.where(none, unreadable[best, places], ""),
         probabilities=probabilities,
+        distances=_of_best(np.stack([lead.distances for lead in leads]), quality),
         quality=quality[best, places],
         heart_rate=_of_best(np.stack([lead.heart_rate for lead in leads]), quality),
     )
-    return "+".join(judged), evidence
 
 
 def _of_best(values: Numbers, quality: Numbers) -> Numbers:

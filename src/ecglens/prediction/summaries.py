@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.prediction.words import INCONCLUSIVE, UNREADABLE
+from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 
 if TYPE_CHECKING:
     from ecglens.prediction.timeline import Episode, Timeline

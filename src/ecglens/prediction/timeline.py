@@ -14,8 +14,6 @@ import numpy.typing as npt
 from ecglens.files import write_atomically, write_table
 from ecglens.prediction.summaries import summarise
 from ecglens.prediction.tables import write_parquet
-from ecglens.prediction.words import INCONCLUSIVE as INCONCLUSIVE
-from ecglens.prediction.words import UNREADABLE as UNREADABLE
 
 StrArray = npt.NDArray[np.str_]
 Numbers = npt.NDArray[np.float64]

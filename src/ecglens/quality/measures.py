@@ -33,6 +33,7 @@ _HEIGHT_BLOCK_S = 2.0  # holds a beat at 30 a minute
 _FLOOR_BLOCK_S = 0.1  # at 180 beats a minute more than half of these hold no QRS
 _SWING_BLOCK_S = 0.5  # its mean passes motion and wander, and little of fibrillation
 _SWING_S = 2.0
+_TINY = np.finfo(np.float32).tiny
 _AT_ONCE = 256
 
 
@@ -43,7 +44,7 @@ class QualityLimits:
     Attributes:
         saturated: share of the samples that lie on clipped tops, 0 to 1.
         mains: height (peak to peak) of the mains line over that of the ECG.
-        muscle: rms of 32 to 48 Hz between the beats over the height of the ECG.
+        muscle: rms of 32 to 48 Hz between the beats over that of 1 to 30 Hz.
         motion: height of the baseline's largest swing in 2 s over that of the ECG.
 
     Raises:
@@ -52,7 +53,7 @@ class QualityLimits:
 
     saturated: float = 0.08
     mains: float = 2.0
-    muscle: float = 0.06
+    muscle: float = 0.45
     motion: float = 3.0
 
     def __post_init__(self) -> None:
@@ -146,15 +147,18 @@ def _measure(X: FloatArray, fs: float) -> dict[str, Floats]:
     if signal.shape[-1] < max(4, fs):
         nothing = np.zeros(len(X))
         return dict(zip(REASONS, (missing, flat, *[nothing] * 4), strict=True))
-    signal = signal - signal.mean(axis=-1, keepdims=True)
+    # Counts may be as large as floats can be; their squares must not overflow.
+    signal = signal / np.maximum(np.abs(signal).max(axis=-1, keepdims=True), _TINY)
+    signal -= signal.mean(axis=-1, keepdims=True)
     spectrum, hz = _spectrum(signal, fs)
-    height = _height(_band(spectrum, hz, ECG_BAND_HZ, signal.shape[-1]), fs)
+    ecg = _band(spectrum, hz, ECG_BAND_HZ, signal.shape[-1])
+    height = _height(ecg, fs)
     return {
         "missing": missing,
         "flat": flat,
         "saturated": clipped_share(signal, fs),
         "mains": _mains_height(spectrum, hz, signal.shape[-1]) / height,
-        "muscle": _muscle_floor(spectrum, hz, signal.shape[-1], fs) / height,
+        "muscle": _muscle_floor(spectrum, hz, signal.shape[-1], fs) / _strength(ecg, fs),
         "motion": _swing(signal, fs) / height,
     }
 
@@ -193,7 +197,13 @@ def _height(signal: FloatArray, fs: float) -> Floats:
     """Return the usual height of the ECG: the median over blocks, so that no artefact counts."""
     blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
     height = np.median(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
-    return np.asarray(np.maximum(height.astype(np.float64), np.finfo(np.float32).tiny))
+    return np.asarray(np.maximum(height.astype(np.float64), _TINY))
+
+
+def _strength(signal: FloatArray, fs: float) -> Floats:
+    """Return the usual rms of the ECG, in which fibrillation counts as much as narrow beats."""
+    power = np.median(np.square(_blocks(signal, fs, _HEIGHT_BLOCK_S)).mean(axis=-1), axis=-1)
+    return np.asarray(np.maximum(np.sqrt(power.astype(np.float64)), _TINY))
 
 
 def _muscle_floor(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecglens import __version__
+from ecglens.decisions import RejectRule
 from ecglens.images import ImageSettings
 from ecglens.models import RhythmModel
 
@@ -52,7 +53,7 @@ class ModelFacts:
             card=model.card,
             image=recipe.image,
             method=f"{recipe.name}, {backbone.name} ({backbone.weights}), {recipe.head}",
-            thresholds={"min_probability": model.min_probability},
+            thresholds=_thresholds(model.reject_rule),
             sha256=sha256,
         )
 
@@ -65,3 +66,10 @@ class ModelFacts:
             "thresholds": dict(self.thresholds),
             "ecglens": self.version,
         }
+
+
+def _thresholds(rule: RejectRule) -> dict[str, float]:
+    """Return from what probability of a class and up to what distance a window is claimed."""
+    named = {f"p_{c}": p for c, p in zip(rule.classes, rule.thresholds, strict=False)}
+    far = {} if rule.max_distance is None else {"max_distance": rule.max_distance}
+    return {"alpha": rule.alpha, **named, **far}

@@ -87,7 +87,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     none = [label for label in classes if not seconds[label]]
     said = [part for part in parts if part]
     if none:
-        said.append(f"no {' and no '.join(none)}")
+        said.append(f"no {' or '.join(filter(None, (', '.join(none[:-1]), none[-1])))}")
     rest = [
         f"{label} {duration(seconds[label])} ({per_cent(share[label])})"
         for label in (NORMAL, INCONCLUSIVE)
@@ -207,7 +207,6 @@ def _explained(episode: Episode, figure: Figure) -> Picture:
         render_inline(figure),
         alt=f"What spoke for {episode.label} at {clock(episode.start_s)}.",
         caption=f"What spoke for {episode.label}.",
-        wide=True,
     )
 
 

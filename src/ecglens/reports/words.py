@@ -16,6 +16,7 @@ CLASS_NAMES = {
     "ST": "change of the ST segment",
 }
 
+_KEPT = "\N{NO-BREAK SPACE}"
 _URGENT = ("VF", "VFL", "VFIB")
 
 
@@ -30,19 +31,22 @@ def rank_of(label: str) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Return a length in the two units that matter: ``3 h 12 min``, ``4 min 10 s``, ``12.5 s``."""
+    """Return a length in the two units that matter: ``3 h 12 min``, ``4 min 10 s``, ``12.5 s``.
+
+    A number and its unit stay on one line.
+    """
     if round(seconds, 1) < 60:
-        return f"{round(seconds, 1):g} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+        return f"{round(seconds, 1):g}{_KEPT}s"
+    whole, units = round(seconds), ("min", "s")
+    if whole >= 3600:
+        whole, units = round(seconds / 60), ("h", "min")
+    large, small = divmod(whole, 60)
+    return f"{large}{_KEPT}{units[0]}" + (f" {small}{_KEPT}{units[1]}" if small else "")
 
 
 def per_cent(share: float) -> str:
     """Return a share with the digits that matter, and never 0 % of something."""
     value = 100 * share
     if 0 < value < 0.1:
-        return "<0.1 %"
-    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"
+        return f"<0.1{_KEPT}%"
+    return f"{value:.{0 if value >= 9.95 or not value else 1}f}{_KEPT}%"

@@ -83,14 +83,18 @@ def cut_record(record: Recording, rule: WindowRule) -> Windows:
     """
     blocks = [
         block
-        for row in _rows(record, rule.leads)
+        for row in lead_rows(record, rule.leads)
         for block in _lead_blocks(record, row, rule, BLOCK)
     ]
     return concatenate_windows(blocks)
 
 
 def window_blocks(
-    record: Recording, rule: WindowRule, size: int | None = None
+    record: Recording,
+    rule: WindowRule,
+    size: int | None = None,
+    *,
+    rows: Sequence[int] | None = None,
 ) -> Iterator[Windows]:
     """Cut a record into the windows of :func:`cut_record`, some at a time.
 
@@ -100,12 +104,13 @@ def window_blocks(
         record: in memory or on disk.
         rule: how to cut.
         size: windows of a block (512 by default); the last block of a lead may have fewer.
+        rows: leads by row, instead of the rule's choice.
 
     Raises:
         WindowError: the record is shorter than one window.
         RecordError: it lacks the leads asked for, or its file cannot be decoded.
     """
-    for row in _rows(record, rule.leads):
+    for row in lead_rows(record, rule.leads) if rows is None else rows:
         yield from _lead_blocks(record, row, rule, size or BLOCK)
 
 
@@ -115,7 +120,12 @@ def count_windows(record: Recording, rule: WindowRule) -> int:
     return max(0, (n_samples - rule.n_samples) // rule.hop_samples + 1)
 
 
-def _rows(record: Recording, leads: LeadChoice) -> list[int]:
+def lead_rows(record: Recording, leads: LeadChoice) -> list[int]:
+    """Return the rows of a record that a choice of leads stands for.
+
+    Raises:
+        RecordError: it lacks the leads asked for.
+    """
     if leads == "first":
         return [0]
     if leads == "all":

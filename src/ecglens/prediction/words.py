@@ -1,4 +1,0 @@
-"""What a window is called that has no class."""
-
-UNREADABLE = "unreadable"
-INCONCLUSIVE = "inconclusive"

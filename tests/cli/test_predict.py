@@ -32,10 +32,11 @@ class TestWords:
         lines = done.out.splitlines()
         assert lines[0] == "s02, lead II, 1.0 min"
         assert "note: subject made-s02 was in training" in lines[1]
-        assert lines[2] == "  VF 100.0%"
-        assert lines[3].split() == ["start_s", "end_s", "label", "probability"]
-        assert lines[4].split()[:3] == ["0.000", "60.000", "VF"]
-        assert len(lines) == 5
+        assert "note: beats can be counted in 0 of 6 readable windows" in lines[2]
+        assert lines[3] == "  VF 100.0%"
+        assert lines[4].split() == ["start_s", "end_s", "label", "probability"]
+        assert lines[5].split()[:3] == ["0.000", "60.000", "VF"]
+        assert len(lines) == 6
 
     def test_with_files_a_line_each_and_a_count(
         self, ecglens: Program, model: Path, collection: Path, tmp_path: Path
@@ -93,6 +94,12 @@ class TestWords:
     ) -> None:
         asked = ("predict", collection / "s02", "--model", model, "--json", "--out", tmp_path)
         first, second = ecglens(*asked).json, ecglens(*asked).json
+        (episode,) = first["records"][0]["episodes"]
+        assert episode == {
+            "start_s": 0.0, "end_s": 60.0, "label": "VF", "probability": episode["probability"],
+            "lead": "II", "n_windows": 6,
+        }  # fmt: skip
+        assert 0.5 < episode["probability"] <= 1
         assert second["records"][0].pop("status") == "skipped"
         assert first["records"][0].pop("status") == "done"
         assert first == second

@@ -173,6 +173,7 @@ class Judge:
         place, chosen = path.resolve(), self._settings
         return {
             "program": f"ecglens {__version__}",
+            "model": self._facts.name,
             "model_sha256": self._facts.sha256,
             "recording_sha256": content,
             # Database, record and subject are taken from it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -63,7 +64,7 @@ def run(
     kind = cast("Tables", tables)
     settings = BatchSettings(lead_choice(leads), hop_s, fs, kind, engine_settings(engine))
     paths = list_records(files)
-    speaker = _JsonSpeaker(len(paths)) if running.json else _Speaker(len(paths), out)
+    speaker = _JsonSpeaker(len(paths), out) if running.json else _Speaker(len(paths), out)
     with batch_bars() as bars:
         found = predict_files(
             model, paths, out, settings=settings, jobs=jobs, again=again, progress=bars.show
@@ -126,12 +127,13 @@ class _Speaker:
 class _JsonSpeaker:
     """Prints one JSON object piece by piece: no recording waits in memory for the others.
 
-    Windows are in it where there is one recording alone; those of many are in their tables.
+    Windows are in it where there is one recording and no table of them on disk.
     """
 
-    def __init__(self, n_recordings: int) -> None:
+    def __init__(self, n_recordings: int, out: Path | None) -> None:
         self.failed: list[EcglensError] = []
         self._n = n_recordings
+        self._out = out
         self._n_said = 0
         self._failures: list[dict[str, Any]] = []
 
@@ -147,7 +149,7 @@ class _JsonSpeaker:
                 }
             )
             return
-        value = {
+        value: dict[str, Any] = {
             "path": str(result.path),
             "name": result.name,
             "status": result.status,
@@ -157,12 +159,30 @@ class _JsonSpeaker:
             value |= result.timeline.to_dict()
             if self._n > 1:
                 del value["windows"]
+        if self._out is not None:
+            value["episodes"] = _read_episodes(self._out / result.name / "episodes.csv")
         say(("," if self._n_said else '{"records": [') + _dumps(value))
         self._n_said += 1
 
     def end(self) -> None:
         opening = "" if self._n_said else '{"records": ['
         say(f'{opening}],\n"failed": {_dumps(self._failures)}}}')
+
+
+def _read_episodes(path: Path) -> list[dict[str, Any]]:
+    """Return the episodes of a table that may be of an earlier run."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {
+                "start_s": float(row["start_s"]),
+                "end_s": float(row["end_s"]),
+                "label": row["label"],
+                "probability": float(row["probability"]) if row["probability"] else None,
+                "lead": row["lead"],
+                "n_windows": int(row["n_windows"]),
+            }
+            for row in csv.DictReader(file)
+        ]
 
 
 def _dumps(value: Any) -> str:

@@ -27,6 +27,7 @@ def timeline_of(*labels: str) -> Timeline:
         record_id="r", lead="II", duration_s=10.0 * n, length_s=10.0, hop_s=10.0,
         classes=("AF", "N"), start_s=10.0 * np.arange(n), labels=np.array(labels),
         reasons=np.full(n, ""), probabilities=np.full((n, 2), 0.5),
+        posteriors=np.full((n, 2), 0.5), quality=np.ones(n), heart_rate=np.full(n, 60.0),
     )  # fmt: skip
 
 

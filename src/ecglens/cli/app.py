@@ -14,9 +14,11 @@ from ecglens.cli import (
     backbones,
     demo,
     evaluate,
+    explain,
     features,
     layers,
     predict,
+    score,
     train,
     windows,
 )
@@ -25,7 +27,8 @@ from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 130 interrupted. Research use only: not a medical device."
+    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 130 interrupted. "
+    "Research use only: not a medical device."
 )
 
 
@@ -53,7 +56,8 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones):
+    verbs = (demo, windows, features, evaluate, layers, train, predict, explain, score, backbones)
+    for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

@@ -18,7 +18,11 @@ TRUSTED_WHEN_CALIBRATED = {
 }
 
 
-OUR_TYPES = {"svm-memory": {"ecglens.heads.MemorySVC"}}
+EXPERTS = ("experts.ExpertPool", "experts.ImagePCA", "heads.MemorySVC")
+OUR_TYPES = {
+    "svm-memory": {"ecglens.heads.MemorySVC"},
+    "experts": {f"ecglens.{name}" for name in EXPERTS},
+}
 
 
 def three_classes(n_subjects: int = 30, per_subject: int = 6):
@@ -47,7 +51,7 @@ def test_every_head_learns_and_survives_skops_with_no_type_to_trust_but_ours(hea
 @pytest.mark.parametrize("head", HEADS)
 def test_calibrated_heads_need_two_more_types_of_scikit_learn(head):
     X, y, subjects = three_classes()
-    calibrated = calibrate(make_classifier(head), X, y, subjects)
+    calibrated = calibrate(make_classifier(head, pca=4), X, y, subjects)
     dumped = skops.io.dumps(calibrated)
     untrusted = skops.io.get_untrusted_types(data=dumped)
     assert set(untrusted) == TRUSTED_WHEN_CALIBRATED | OUR_TYPES.get(head, set())

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from ecglens.errors import EvaluationError, UsageError, suggest
+from ecglens.experts import ExpertPool, ImagePCA
 from ecglens.heads import MemorySVC
 
 _HEADS: dict[str, Callable[[], Any]] = {
@@ -26,6 +27,7 @@ _HEADS: dict[str, Callable[[], Any]] = {
         C=10.0, kernel="rbf", gamma="scale", class_weight="balanced", break_ties=True
     ),
     "svm-memory": MemorySVC,
+    "experts": ExpertPool,
     "svm-linear": lambda: LinearSVC(C=0.1, class_weight="balanced", dual="auto", max_iter=5000),
     "logistic": lambda: LogisticRegression(C=0.1, class_weight="balanced", max_iter=5000),
     # A tree is no faster than brute force in some hundred dimensions, and skops does not know it.
@@ -52,8 +54,10 @@ def make_classifier(
 
     Args:
         head: ``"svm-rbf"`` (C = 10), ``"svm-memory"`` (:class:`ecglens.heads.MemorySVC`),
-            ``"svm-linear"``, ``"logistic"`` (all four weigh classes inversely to their number of
-            windows), ``"knn"`` (15 neighbours), ``"lda"`` (Ledoit-Wolf shrinkage), or any
+            ``"experts"`` (:class:`ecglens.experts.ExpertPool`, for image features with handmade
+            measures behind them), ``"svm-linear"``, ``"logistic"`` (all five weigh classes
+            inversely to their number of windows), ``"knn"`` (15 neighbours), ``"lda"``
+            (Ledoit-Wolf shrinkage), or any
             unfitted scikit-learn classifier, which is cloned.
         pca: number of components (int, at least 1) or the share of variance to keep (float,
             above 0 and below 1); None leaves PCA out. A number is never lowered in silence: a
@@ -65,13 +69,19 @@ def make_classifier(
     Raises:
         UsageError: the head, a parameter or ``pca`` is unknown or breaks a rule.
     """
-    steps: list[tuple[str, Any]] = []
-    if scale:
-        steps.append(("scale", StandardScaler()))
+    steps: list[tuple[str, Any]] = [("head", _make_head(head, random_state, params))]
     if pca is not None:
-        steps.append(("pca", PCA(n_components=_checked_pca(pca), random_state=random_state)))
-    steps.append(("head", _make_head(head, random_state, params)))
+        steps.insert(0, ("pca", _make_pca(steps[-1][1], _checked_pca(pca), random_state)))
+    if scale:
+        steps.insert(0, ("scale", StandardScaler()))
     return Pipeline(steps)
+
+
+def _make_pca(head: Any, components: int | float, random_state: int | None) -> Any:
+    """Return the components of all features, or of those that are of images."""
+    if isinstance(head, ExpertPool):
+        return ImagePCA(components, kept=head.n_measures, random_state=random_state)
+    return PCA(n_components=components, random_state=random_state)
 
 
 def check_components(classifier: Any, n_windows: int, n_features: int) -> None:

@@ -26,6 +26,7 @@ from ecglens.images import (
     filter_windows,
     refuse_unreadable,
 )
+from ecglens.rhythm_features import RHYTHM_NAMES, measure_rhythm
 from ecglens.signals import unreadable_reasons
 from ecglens.threads import helpers, one_ahead
 
@@ -33,6 +34,9 @@ FloatArray = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32] | npt.NDArray[np.float16]
 Output = tuple[str, str]
 """One layer and one pooling of it."""
+
+RHYTHM: Output = ("rhythm", "measures")
+"""The handmade measures of a window, beside the layers of the network."""
 
 BLOCK = 256
 """Windows per block of the cache. The images of two blocks exist at one time: 33 MB at 128 x 128
@@ -61,23 +65,25 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class _Block:
-    """Windows on their way: what the store had of them, and images for the rest."""
+    """Windows on their way: what the store had of them, images and measures for the rest."""
 
     n_windows: int
     keys: Mapping[Output, str]
     found: dict[Output, FloatArray]
     images: Sequence[Future[FloatArray]]
+    measures: Sequence[Future[FloatArray]]
 
 
 @dataclass
 class Extractor:
     """Runs images and network over windows, a block at a time.
 
-    Images of the next block are made while the network runs on one.
+    Images of the next block, and the handmade measures where they are asked for, are made while
+    the network runs on one.
 
     Attributes:
         backbone: the frozen network.
-        outputs: layers and poolings to compute, each once.
+        outputs: layers and poolings to compute, and :data:`RHYTHM`, each once.
         image: how windows become images; its size must be the backbone's.
         engine: what runs the network.
         store: where blocks are kept, or None.
@@ -100,8 +106,8 @@ class Extractor:
     def __post_init__(self) -> None:
         if not self.outputs:
             raise UsageError("no layer to extract; name one or more")
-        for layer, pooling in self.outputs:
-            pooled_size(self.backbone.layer(layer), pooling)
+        for output in self.outputs:
+            self._size(output)
         if self.backbone.image_size != (self.image.height, self.image.width):
             raise UsageError(
                 f"images are {self.image.height} x {self.image.width} but backbone "
@@ -152,21 +158,37 @@ class Extractor:
         refuse_unreadable(X, fs)
         return draw_channels(filter_windows(X, fs, self.image), self.image)
 
-    def run_images(self, images: FloatArray) -> FloatArray:
+    def measure(self, X: FloatArray, fs: float) -> FloatArray:
+        """Return the handmade measures among the outputs: (n_windows, 0) where there are none."""
+        asked = RHYTHM in self.outputs
+        return measure_rhythm(X, fs) if asked else np.empty((len(X), 0), np.float32)
+
+    def run_images(self, images: FloatArray, measures: FloatArray | None = None) -> FloatArray:
         """Return the features of images that :meth:`draw` made, whatever was done to them since.
+
+        Args:
+            images: shape (n_images, 1 or 3, height, width).
+            measures: what :meth:`measure` says of the one window all images are of, shape (1, n);
+                None where the outputs hold none.
 
         Returns:
             float32, shape (n_images, n_features), the outputs side by side.
         """
         parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+        outputs = [output for output in self.outputs if output != RHYTHM]
         with helpers(self.engine.threads) as executor:
-            return concatenate_outputs(self._compute(parts, self.outputs, executor))
+            found = concatenate_outputs(self._compute(parts, outputs, executor))
+        if measures is None:
+            return found
+        return np.concatenate([found, np.repeat(measures, len(images), axis=0)], axis=1)
 
     def run_maps(self, images: FloatArray) -> dict[str, FloatArray]:
         """Return the feature maps of images, before pooling: float32 (n, C, h, w) by layer."""
         return self._engine().run(images)
 
     def _size(self, output: Output) -> int:
+        if output == RHYTHM:
+            return len(RHYTHM_NAMES)
         return pooled_size(self.backbone.layer(output[0]), output[1])
 
     def _begin(self, X: FloatArray, fs: float, executor: Executor) -> _Block:
@@ -180,9 +202,13 @@ class Extractor:
                 rows = self.store.load(key, len(X))
                 if rows is not None:
                     found[output] = rows
-        parts = range(0, len(X) if len(found) < len(self.outputs) else 0, BATCH)
-        images = [executor.submit(self._drawn, X[i : i + BATCH], fs) for i in parts]
-        return _Block(len(X), keys, found, images)
+        todo = [output for output in self.outputs if output not in found]
+        parts = [X[start : start + BATCH] for start in range(0, len(X), BATCH)]
+        seen = parts if any(output != RHYTHM for output in todo) else []
+        images = [executor.submit(self._drawn, part, fs) for part in seen]
+        measured = parts if RHYTHM in todo else []
+        measures = [executor.submit(measure_rhythm, part, fs) for part in measured]
+        return _Block(len(X), keys, found, images, measures)
 
     def _drawn(self, X: FloatArray, fs: float) -> FloatArray:
         return draw_channels(filter_windows(X, fs, self.image), self.image)
@@ -190,10 +216,11 @@ class Extractor:
     def _finish(self, block: _Block, executor: Executor) -> dict[Output, FloatArray]:
         """Return a block's features, and keep those that are new."""
         todo = [output for output in self.outputs if output not in block.found]
-        if not todo:
-            return block.found
         made = (images.result() for images in block.images)
-        computed = self._compute(made, todo, executor)
+        computed = self._compute(made, [o for o in todo if o != RHYTHM], executor)
+        if RHYTHM in todo:
+            measures = np.concatenate([part.result() for part in block.measures])
+            computed[RHYTHM] = rounded_to_half(measures) if self.half else measures
         if self.store is not None:
             for output, rows in computed.items():
                 self.store.save(block.keys[output], rows)
@@ -203,6 +230,8 @@ class Extractor:
         self, parts: Iterable[FloatArray], outputs: Sequence[Output], executor: Executor
     ) -> dict[Output, FloatArray]:
         """Run the network here, while helpers pool the maps before and make the images behind."""
+        if not outputs:
+            return {}
         engine = self._engine()
         waiting = [
             executor.submit(_pooled, engine.run(images), outputs, self.half) for images in parts
@@ -212,7 +241,7 @@ class Extractor:
 
     @property
     def _layers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(layer for layer, _ in self.outputs))
+        return tuple(dict.fromkeys(layer for layer, _ in self.outputs if layer != RHYTHM[0]))
 
     def _engine(self) -> Engine:
         if self._running is None:
@@ -230,6 +259,8 @@ class Extractor:
 
     def _identity(self, output: Output, fs: float) -> dict[str, Any]:
         """Return all that decides a feature besides the windows themselves."""
+        if output == RHYTHM:
+            return {"fs": fs, "output": list(output), "half": self.half}
         return {
             "fs": fs,
             "image": self.image.to_dict(),

@@ -83,9 +83,7 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         features = validate_data(self, X, reset=False)
         scores = np.asarray(self.machine_.decision_function(features), dtype=np.float64)
-        if self.votes == 0:
-            return scores
-        votes = self._votes(np.asarray(features, dtype=np.float32))
+        votes = self.vote(features)
         if scores.ndim == 1:
             return np.asarray(scores + votes[:, 1] - votes[:, 0])
         return scores + votes
@@ -96,12 +94,16 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def _votes(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        votes = np.empty((len(X), len(self.classes_)))
+    def vote(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return what near twins among the training windows add, (n_windows, n_classes)."""
+        features = np.asarray(X, dtype=np.float32)
+        votes = np.zeros((len(features), len(self.classes_)))
+        if self.votes == 0:
+            return votes
         member = np.eye(len(self.classes_))[self.memory_class_]
-        for start in range(0, len(X), _BLOCK):
+        for start in range(0, len(features), _BLOCK):
             part = slice(start, start + _BLOCK)
-            d2 = euclidean_distances(X[part], self.memory_, squared=True).astype(np.float64)
+            d2 = euclidean_distances(features[part], self.memory_, squared=True).astype(np.float64)
             votes[part] = np.exp(self.sharpness * (1 - d2 / self.twin_d2_)) @ member
         return self.votes * np.log1p(votes)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ecglens.backbones import Backbone
 from ecglens.classifiers import make_classifier
 from ecglens.errors import UsageError, suggest
-from ecglens.features import Output, outputs_of
+from ecglens.features import RHYTHM, Output, outputs_of
 from ecglens.images import IMAGE_PRESETS, ImageSettings
+from ecglens.rhythm_features import RHYTHM_NAMES
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -32,6 +33,8 @@ class Recipe:
         head: name of the classifier (:func:`ecglens.make_classifier`).
         pca: components kept before the classifier; None keeps all features.
         head_params: parameters of the classifier.
+        rhythm: whether the handmade measures (:mod:`ecglens.rhythm_features`) stand behind the
+            pooled layers.
     """
 
     name: str
@@ -42,10 +45,11 @@ class Recipe:
     head: str = "svm-rbf"
     pca: int | None = None
     head_params: Mapping[str, Any] = field(default_factory=dict)
+    rhythm: bool = False
 
     def outputs(self) -> tuple[Output, ...]:
-        """Return the layers and poolings to extract."""
-        return outputs_of(self.layers, self.pooling)
+        """Return the layers and poolings to extract, and the handmade measures last."""
+        return outputs_of(self.layers, self.pooling) + (RHYTHM,) * self.rhythm
 
     def classifier(self, *, random_state: int = 0) -> Pipeline:
         """Return the unfitted classifier."""
@@ -78,6 +82,7 @@ class Recipe:
             "head": self.head,
             "pca": self.pca,
             "head_params": dict(self.head_params),
+            "rhythm": self.rhythm,
         }
 
     @classmethod
@@ -104,6 +109,11 @@ class Recipe:
             raise UsageError(f"a recipe setting is missing or wrong: {error}") from error
 
 
+_IRREGULAR = (
+    "nn_median_step", "nn_pnn10", "nn_rmssd", "nn_cosen", "nn_share", "rr_cosen", "rr_second_step",
+    "rr_turning", "rr_lag1", "p_alike", "p_shared", "rhythm_peak", "contrast",
+)  # fmt: skip
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "default": Recipe(
@@ -114,6 +124,20 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             pooling=("meanstd", "bands4"),
             head="svm-memory",
             pca=128,
+        ),
+        "fusion": Recipe(
+            name="fusion",
+            image=IMAGE_PRESETS["default"],
+            backbone="ecglens-s",
+            layers=("transition1", "transition2"),
+            pooling=("meanstd", "bands4"),
+            head="experts",
+            pca=128,
+            head_params={
+                "n_measures": len(RHYTHM_NAMES),
+                "few": [RHYTHM_NAMES.index(name) for name in _IRREGULAR],
+            },
+            rhythm=True,
         ),
         "salem2018": Recipe(
             name="salem2018",

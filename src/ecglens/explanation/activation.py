@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 from ecglens.backbones import Backbone
 from ecglens.backbones.pooling import pooled_size, unpool
 from ecglens.explanation.scores import temperature_of
-from ecglens.features import Output
+from ecglens.features import RHYTHM, Output
 
 Floats = npt.NDArray[np.float64]
 MapWeights = Mapping[str, tuple[Floats, Floats]]
@@ -77,11 +77,13 @@ def map_weights(
     """Return what every point of the maps gives to ``weights @ (features - centre)``.
 
     Returns:
-        The weights, or None where a pooling is no average of the maps.
+        The weights, or None where a pooling is no average of the maps, or for handmade measures.
     """
     found: dict[str, tuple[Floats, Floats]] = {}
     start = 0
     for name, pooling in outputs:
+        if (name, pooling) == RHYTHM:
+            return None
         layer = backbone.layer(name)
         part = slice(start, start + pooled_size(layer, pooling))
         points = unpool(weights[part], pooling, layer)

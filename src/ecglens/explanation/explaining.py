@@ -169,15 +169,21 @@ def explain_window(
     probabilities = model.predict_proba(window[None], fs)[0]
     column = int(probabilities.argmax()) if label is None else class_index(model, label)
     image = model.extractor.draw(window[None], fs)
-    score = float(score_of(model.head, model.extractor.run_images(image), column)[0])
+    measures = model.extractor.measure(window[None], fs)
+    features = model.extractor.run_images(image, measures)
+    score = float(score_of(model.head, features, column)[0])
     exact = None if method == "occlusion" else _activation(model, image, column)
     if exact is None and method == "activation":
         raise UsageError(
             f"no exact activation for head {model.recipe.head!r} on poolings "
             f"{', '.join(model.recipe.pooling)}: the head must be svm-linear, logistic or lda and "
-            "every pooling an average (mean, bands<k>, time<k>); take method='occlusion'"
+            "every pooling an average (mean, bands<k>, time<k>), without handmade measures; take "
+            "method='occlusion'"
         )
-    heat, baseline = exact or (occlusion(model.extractor, model.head, image, column), None)
+    heat, baseline = exact or (
+        occlusion(model.extractor, model.head, image, column, measures=measures),
+        None,
+    )
     width = image.shape[-1]
     return Explanation(
         label=model.classes[column],

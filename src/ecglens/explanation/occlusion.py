@@ -29,6 +29,8 @@ def occlusion(
     image: Images,
     column: int,
     tiles: Sequence[tuple[int, int]] = TILES,
+    *,
+    measures: Images | None = None,
 ) -> Floats:
     """Return the heat of one image, shape (height, width).
 
@@ -41,11 +43,13 @@ def occlusion(
         image: float32 (1, channels, height, width).
         column: of the class.
         tiles: their sizes: how many make up the height and the width.
+        measures: handmade measures of the window (:meth:`Extractor.measure`); they stay as they
+            are.
     """
     height, width = image.shape[2:]
     grids = [(_spans(height, n_high), _spans(width, n_wide)) for n_high, n_wide in tiles]
     places = [(row, column) for rows, columns in grids for row in rows for column in columns]
-    features = extractor.run_images(np.concatenate([image, _without(image, places)]))
+    features = extractor.run_images(np.concatenate([image, _without(image, places)]), measures)
     scores = score_of(head, features, column)
     sizes = [(rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in places]
     lost = (scores[0] - scores[1:]) / sizes

@@ -43,6 +43,8 @@ _MEMBERS = (
 # Types that skops does not trust by itself and that a calibrated head is made of. None of them
 # runs anything when it is rebuilt.
 TRUSTED_TYPES = (
+    "ecglens.experts.ExpertPool",
+    "ecglens.experts.ImagePCA",
     "ecglens.heads.MemorySVC",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._TemperatureScaling",

@@ -6,6 +6,8 @@ doi:10.1186/1475-925X-4-60) and Jekova (Biomed Signal Process Control 2007).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
@@ -21,7 +23,7 @@ BAND_EDGES_HZ = (0.7, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0
 DISORDER_NAMES = (
     *(
         f"band_{low:g}_{high:g}hz"
-        for low, high in zip(BAND_EDGES_HZ[:-1], BAND_EDGES_HZ[1:], strict=True)
+        for low, high in pairwise(BAND_EDGES_HZ)
     ),
     "peak_hz", "peak_share", "spectral_entropy", "mean_hz", "leakage", "over_threshold",
     "pulses_per_s", "visited", "mobility", "complexity", "skewness", "kurtosis",

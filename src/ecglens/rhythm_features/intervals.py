@@ -107,6 +107,6 @@ def _cosen(rr_s: Floats) -> float:
     if not len(distances):
         return 0.0
     r = max(_SMALLEST_R_S, float(distances[min(_MATCHES, len(distances)) - 1]) + 1e-6)
-    longer = np.count_nonzero(distances < r)
+    longer = max(int(np.count_nonzero(distances < r)), 1)
     shorter = max(int(np.count_nonzero(apart[:-1, :-1][pairs] < r)), 1)
-    return float(np.log(shorter / max(longer, 1)) + np.log(2 * r) - np.log(rr_s.mean()))
+    return float(np.log(shorter / longer) + np.log(2 * r) - np.log(rr_s.mean()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.beats import DETECTION_FS, beat_contrast, find_window_beats, usual_beats
+from ecglens.beats import DETECTION_FS, SHORTEST_S, beat_contrast, find_window_beats, usual_beats
 from ecglens.rhythm_features.disorder import DISORDER_NAMES, measure_disorder
 from ecglens.rhythm_features.intervals import INTERVAL_NAMES, measure_intervals
 from ecglens.rhythm_features.waves import WAVE_NAMES, measure_waves
@@ -35,12 +35,15 @@ def measure_rhythm(X: npt.ArrayLike, fs: float) -> FloatArray:
         fs: their rate in Hz.
 
     Returns:
-        Finite numbers, float32, shape (n_windows, len(RHYTHM_NAMES)).
+        Finite numbers, float32, shape (n_windows, len(RHYTHM_NAMES)); zeros for windows of less
+        than 2.5 s.
 
     Raises:
         UsageError: ``X`` has not two dimensions, or ``fs`` is out of range.
     """
     found = find_window_beats(X, fs)
+    if found.X.shape[1] < SHORTEST_S * DETECTION_FS:
+        return np.zeros((len(found.X), len(RHYTHM_NAMES)), np.float32)
     filtered = band_pass(found.X, DETECTION_FS, *BAND_HZ)
     rows = np.zeros((len(filtered), 4 + len(INTERVAL_NAMES) + len(WAVE_NAMES)))
     for row, beats in enumerate(found.beats):

@@ -1,5 +1,4 @@
-"""Measures of the median beat: P wave, QRS complex, ST segment, T wave, and what is left of the
-signal when the median beat is taken out.
+"""Measures of the median beat and of what is left when it is taken out of the signal.
 
 Everything is relative to the height of the median QRS complex, and turned so that its largest
 deflection points upwards: neither gain nor polarity matters.
@@ -22,17 +21,21 @@ PROFILE_MS = tuple(range(-272, 465, 32))
 
 WAVE_NAMES = (
     *(f"beat_{ms:+d}ms" for ms in PROFILE_MS),
-    "p_height", "p_shared", "p_alike", "p_residue", "f_share", "f_residue", "f_peak",
-    "residue", "qrs_onset_s", "qrs_width_s", "qrs_alike", "qrs_least_alike", "qrs_cv", "qrs_negative",
+    "p_height", "p_shared", "p_alike", "p_residue", "f_share", "f_residue", "f_peak", "residue",
+    "qrs_onset_s", "qrs_width_s", "qrs_alike", "qrs_least_alike", "qrs_cv", "qrs_negative",
     "st_level", "st_slope", "st_change", "t_height", "t_depth", "t_area", "t_time_s",
 )  # fmt: skip
-"""In order: the median beat; height of its P wave; share of the power in the 160 ms before the QRS
-complex that all beats share (near 1 with P waves, 1 / n_beats without); median correlation of a
-beat with the median beat there; size of what is left there; of the signal less the median beat: share of power from 4 to 9 Hz, its size, the
-height of its peak there; size of all that is left; time from QRS onset to R; QRS width; mean and least correlation of QRS
-complexes with the median; variation of their height; depth of the opposite deflection; level of
-the ST segment 60 to 100 ms behind R, its slope to 160 ms, its variation between beats; highest,
-lowest and mean T wave and the time of its extreme."""
+"""In order: the median beat.
+
+Of the atria: height of the P wave; share of the power in the 160 ms before the QRS complex that all
+beats share (near 1 with P waves, 1 / n_beats without); median correlation of a beat with the median
+beat there; size of what is left there. Of the signal less the median beat: share of the power from
+4 to 9 Hz, its size, the height of its peak there; size of all that is left.
+
+Of the ventricles: time from QRS onset to R; QRS width; mean and least correlation of QRS complexes
+with the median; variation of their height; depth of the opposite deflection; level of the ST
+segment 60 to 100 ms behind R, its slope to 160 ms, its variation between beats; highest, lowest and
+mean T wave and the time of its extreme."""
 
 MIN_BEATS = 3
 
@@ -78,9 +81,7 @@ def measure_waves(signal: FloatArray, beats: Beats) -> Floats:
         size = -size
     each, usual = each / size, usual / size
     left = _residue(signal / size, whole, usual)
-    return np.concatenate(
-        [_profile(usual), _atrial(each, usual, left), _ventricular(each, usual)]
-    )
+    return np.concatenate([_profile(usual), _atrial(each, usual, left), _ventricular(each, usual)])
 
 
 def _profile(usual: Floats) -> Floats:

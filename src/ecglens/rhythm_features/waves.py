@@ -6,8 +6,11 @@ deflection points upwards: neither gain nor polarity matters.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 FloatArray = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -71,7 +74,7 @@ def measure_waves(signal: FloatArray, beats: Beats) -> Floats:
     if len(whole) < MIN_BEATS:
         return np.zeros(len(WAVE_NAMES))
     each = signal[whole[:, None] + np.arange(-_BEFORE, _AFTER + 1)].astype(np.float64)
-    each -= np.median(each[:, _PQ], axis=1, keepdims=True)
+    each -= each[:, _PQ].mean(axis=1, keepdims=True)
     usual = np.median(each, axis=0)
     qrs = usual[_QRS]
     size = np.ptp(qrs)
@@ -91,12 +94,13 @@ def _profile(usual: Floats) -> Floats:
 
 def _residue(signal: Floats, beats: Beats, usual: Floats) -> Floats:
     """Return the signal between first and last beat less the median beat at every beat."""
+    left = np.asarray(signal, dtype=np.float64).copy()
     model = np.zeros(len(signal))
-    for at in beats:
-        model[at - _BEFORE : at + _AFTER + 1] = usual
-    left = signal - model
-    for at in beats:  # QRS complexes that differ a little leave large remains
-        left[at - 8 : at + 9] = np.linspace(left[at - 8], left[at + 8], 17)
+    model[beats[:, None] + np.arange(-_BEFORE, _AFTER + 1)] = usual
+    left -= model
+    # QRS complexes that differ a little leave large remains.
+    first, last = left[beats - 8, None], left[beats + 8, None]
+    left[beats[:, None] + np.arange(-8, 9)] = first + (last - first) * np.linspace(0, 1, 17)
     part = left[beats[0] - _BEFORE : beats[-1] + _AFTER + 1]
     return np.asarray(part - part.mean())
 
@@ -105,11 +109,10 @@ def _atrial(each: Floats, usual: Floats, left: Floats) -> Floats:
     onset = _onset(usual)
     before = slice(max(0, onset - 2 - _P_SAMPLES), max(_QUIET, onset - 2))
     p, p_each = usual[before], each[:, before]
-    line = np.linspace(p[:3].mean(), p[-3:].mean(), len(p))
-    bump = p - line
-    power = np.abs(np.fft.rfft(left * np.hanning(len(left)), 1024)) ** 2
-    hz = np.fft.rfftfreq(1024, 1 / FS)
-    slow, wide = (hz >= 4) & (hz <= 9), (hz >= 0.7) & (hz <= 40)
+    bump = p - np.linspace(p[:3].mean(), p[-3:].mean(), len(p))
+    length = fft.next_fast_len(len(left), real=True)
+    power = np.abs(fft.rfft(left * _taper(len(left)), length)) ** 2
+    slow, wide = _band(4, 9, length), _band(0.7, 40, length)
     share = power[slow].sum() / (power[wide].sum() + 1e-12)
     peak = power[slow].max() / (power[slow].mean() + 1e-12)
     spread = float(left.std())
@@ -126,6 +129,17 @@ def _atrial(each: Floats, usual: Floats, left: Floats) -> Floats:
             (_BEFORE - onset) / FS,
         ]
     )
+
+
+@lru_cache(maxsize=2048)
+def _taper(length: int) -> Floats:
+    """Return a Hann window; making one takes longer than using it."""
+    return np.hanning(length)
+
+
+def _band(low_hz: float, high_hz: float, length: int) -> slice:
+    """Return the bins of a spectrum of ``length`` samples from one frequency to another."""
+    return slice(int(np.ceil(low_hz * length / FS)), int(high_hz * length / FS) + 1)
 
 
 def _onset(usual: Floats) -> int:

@@ -1,0 +1,222 @@
+"""Experiments of the lab notebook (docs/research), each under a name.
+
+    python benchmarks/studies.py fusion --data rhythm4_visible.npz
+    python benchmarks/studies.py ltstdb --data rhythm4_visible.npz
+    python benchmarks/studies.py beats --records mitdb/
+
+A third of the people is kept apart for confirmation (:func:`split_people`): choices are made on
+the others by three subject-wise ten-fold runs, and the chosen is scored once on the third.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
+
+from ecglens.backbones import load_backbone
+from ecglens.beats import find_beats
+from ecglens.cache import FeatureStore
+from ecglens.classifiers import make_classifier
+from ecglens.features import RHYTHM, Extractor, concatenate_outputs
+from ecglens.files import cache_folder
+from ecglens.heads import MemorySVC
+from ecglens.readers import find_records
+from ecglens.recipes import find_recipe
+from ecglens.rhythm_features import RHYTHM_NAMES
+from ecglens.windows import Windows
+from rhythm4 import read_rhythm4, readable
+
+Index = npt.NDArray[np.intp]
+Split = tuple[Index, Index]
+
+SEEDS = (0, 1, 2)
+CONFIRMATION_SEED = 2026
+BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
+TOLERANCE_S = 0.15
+"""Of ANSI/AAMI EC57 for matching a beat."""
+
+
+def split_people(windows: Windows) -> Split:
+    """Return the windows of people for choices, and of the third that confirms them."""
+    folds = StratifiedGroupKFold(3, shuffle=True, random_state=CONFIRMATION_SEED)
+    chosen, kept = next(iter(folds.split(windows.X, windows.labels, windows.subjects)))
+    return chosen, kept
+
+
+def subject_folds(windows: Windows, index: Index, seed: int) -> Iterable[Split]:
+    """Yield ten subject-wise folds of some windows, as indices into all."""
+    folds = StratifiedGroupKFold(10, shuffle=True, random_state=seed)
+    labels, subjects = windows.labels[index], windows.subjects[index]
+    for train, test in folds.split(labels, labels, subjects):
+        yield index[train], index[test]
+
+
+def scores_of(true: npt.NDArray[np.str_], said: npt.NDArray[np.str_]) -> list[float]:
+    """Return macro-F1, accuracy and the sensitivities of N, AF, VF and ST."""
+    found = recall_score(true, said, labels=["N", "AF", "VF", "ST"], average=None)
+    return [f1_score(true, said, average="macro"), accuracy_score(true, said), *found]
+
+
+def row(name: str, people: str, scores: npt.NDArray[np.float64]) -> str:
+    """Return one line of the table."""
+    f1, accuracy, *found = scores
+    recall = " ".join(f"{value:.2f}" for value in found)
+    return f"| {name} | {people} | {f1:.4f} | {accuracy:.4f} | {recall} |"
+
+
+def fusion(args: argparse.Namespace) -> None:
+    """Print heads on image features, on measures and on both, and each expert left out."""
+    windows, features = _features(args.data)
+    n = len(RHYTHM_NAMES)
+    recipe = find_recipe("fusion")
+    ranks = make_pipeline(
+        QuantileTransformer(n_quantiles=200, output_distribution="normal", random_state=0),
+        FunctionTransformer(np.clip, kw_args={"a_min": -2.5, "a_max": 2.5}),
+    )
+    image, measures = features[:, :-n], features[:, -n:]
+    variants = {
+        "image features, svm-memory": (image, find_recipe("default").classifier()),
+        "measures, svm-memory": (measures, make_classifier("svm-memory", C=4.0, gamma=0.15)),
+        "measures by rank, svm-memory": (
+            measures,
+            make_pipeline(*[step for _, step in ranks.steps], MemorySVC(C=4.0, gamma=0.15)),
+        ),
+        "both side by side, svm-memory": (features, find_recipe("default").classifier()),
+        "fusion": (features, recipe.classifier()),
+    }
+    print("| head | people | macro-F1 | accuracy | sensitivity N AF VF ST |")
+    print("|---|---|---|---|---|")
+    chosen, kept = split_people(windows)
+    for name, (X, classifier) in variants.items():
+        rows = []
+        for seed in SEEDS:
+            said = windows.labels.copy()
+            for train, test in subject_folds(windows, chosen, seed):
+                fitted = clone(classifier).fit(X[train], windows.labels[train])
+                said[test] = fitted.predict(X[test])
+            rows.append(scores_of(windows.labels[chosen], said[chosen]))
+        print(row(name, "two thirds, mean of 3", np.mean(rows, axis=0)), flush=True)
+        fitted = clone(classifier).fit(X[chosen], windows.labels[chosen])
+        confirmed = scores_of(windows.labels[kept], fitted.predict(X[kept]))
+        print(row(name, "the third", np.array(confirmed)), flush=True)
+
+
+def ltstdb(args: argparse.Namespace) -> None:
+    """Print how well normal and ST windows of ltstdb are told apart on new people.
+
+    Trained within the database, so that no other recorder gets in the way; once as they are, and
+    once less the median of the record, for records that hold both.
+    """
+    windows, features = _features(args.data)
+    measures = features[:, -len(RHYTHM_NAMES) :].astype(np.float64)
+    here = np.flatnonzero(windows.databases == "ltstdb")
+    centred = measures.copy()
+    for record in np.unique(windows.records[here]):
+        part = here[windows.records[here] == record]
+        centred[part] -= np.median(measures[part], axis=0)
+    both = here[_has_both(windows.records[here], windows.labels[here])]
+    image = features[:, : -len(RHYTHM_NAMES)]
+    head = make_classifier("logistic", C=0.01)
+    print("| features | windows | area under the ROC curve, seeds 0 1 2 |\n|---|---|---|")
+    for name, X, index in (
+        ("measures", measures, here),
+        ("image features", image, here),
+        ("measures, records with both classes", measures, both),
+        ("measures less the record's median", centred, both),
+    ):
+        areas = []
+        for seed in SEEDS:
+            score = np.zeros(len(windows))
+            for train, test in subject_folds(windows, index, seed):
+                fitted = clone(head).fit(X[train], windows.labels[train])
+                score[test] = fitted.decision_function(X[test])
+            areas.append(roc_auc_score(windows.labels[index] == "ST", score[index]))
+        print(f"| {name} | {len(index)} | {' '.join(f'{area:.3f}' for area in areas)} |")
+
+
+def _has_both(records: npt.NDArray[np.str_], labels: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Tell windows of records with more than one class."""
+    several = [r for r in np.unique(records) if len(set(labels[records == r])) > 1]
+    found: npt.NDArray[np.bool_] = np.isin(records, several)
+    return found
+
+
+def beats(args: argparse.Namespace) -> None:
+    """Print sensitivity and positive predictivity of beats in ten-second windows of records."""
+    import wfdb
+
+    found = true = hits = correct = n_windows = 0
+    for path in find_records(args.records):
+        stem = str(path.with_suffix(""))
+        record, annotation = wfdb.rdrecord(stem), wfdb.rdann(stem, "atr")
+        symbols = np.array(annotation.symbol)
+        at = annotation.sample[np.isin(symbols, list(BEAT_SYMBOLS))] / record.fs
+        flutter = annotation.sample[np.isin(symbols, ["[", "]"])] / record.fs
+        for start in range(0, int(record.sig_len / record.fs) - 9, args.step):
+            spans = flutter.reshape(-1, 2) if len(flutter) % 2 == 0 else np.empty((0, 2))
+            if any(low < start + 10 and high > start for low, high in spans):
+                continue
+            part = slice(round(start * record.fs), round((start + 10) * record.fs))
+            said = find_beats(record.p_signal[part, 0], record.fs) / record.fs
+            here = at[(at >= start) & (at < start + 10)] - start
+            # A beat at the very edge may be cut in half.
+            inner, told = (x[(x > 0.2) & (x < 9.8)] for x in (here, said))
+            hits += _near(inner, said)
+            correct += _near(told, here)
+            true, found, n_windows = true + len(inner), found + len(told), n_windows + 1
+    print(f"{n_windows} windows, {true} beats: sensitivity {hits / true:.4f}, ", end="")
+    print(f"positive predictivity {correct / found:.4f}")
+
+
+def _near(times: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> int:
+    """Count the times that have another within the tolerance."""
+    apart = np.abs(times[:, None] - others[None, :])
+    return int(np.count_nonzero(np.min(apart, axis=1, initial=np.inf) < TOLERANCE_S))
+
+
+def _features(data: Path) -> tuple[Windows, npt.NDArray[np.float32]]:
+    """Return the windows and their features by the recipe ``fusion``, measures last."""
+    windows = readable(read_rhythm4(data))
+    recipe = find_recipe("fusion")
+    size = (recipe.image.height, recipe.image.width)
+    backbone = load_backbone(recipe.backbone, image_size=size)
+    store = FeatureStore(cache_folder() / "features")
+    outputs = [*replace(recipe, rhythm=False).outputs(), RHYTHM]
+    found = Extractor(backbone, outputs, recipe.image, store=store).run(windows.X, windows.fs)
+    return windows, concatenate_outputs(found)
+
+
+STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "fusion": fusion,
+    "ltstdb": ltstdb,
+    "beats": beats,
+}
+
+
+def main() -> int:
+    """Run the study asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--data", type=Path, help="rhythm4 windows (.npz)")
+    parser.add_argument("--records", type=Path, help="folder of annotated WFDB records, for beats")
+    parser.add_argument("--step", type=int, default=30, help="seconds between windows, for beats")
+    args = parser.parse_args()
+    needed = "records" if args.study == "beats" else "data"
+    if getattr(args, needed) is None:
+        parser.error(f"{args.study} needs --{needed}")
+    STUDIES[args.study](args)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -104,7 +104,7 @@ class ExpertPool(ClassifierMixin, BaseEstimator):
         measures_C: float = 4.0,
         measures_gamma: float = 0.15,
         temperature: float = 0.3,
-        votes: float = 6.0,
+        votes: float = 20.0,
     ) -> None:
         self.n_measures = n_measures
         self.few = few

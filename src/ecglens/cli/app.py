@@ -12,6 +12,7 @@ from ecglens.cli import (
     INTERRUPTED,
     INTERRUPTED_TEXT,
     backbones,
+    databases,
     demo,
     evaluate,
     features,
@@ -53,7 +54,7 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones):
+    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones, databases):
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

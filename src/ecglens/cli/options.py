@@ -206,6 +206,15 @@ Sources = Annotated[
     ),
 ]
 
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the databases.",
+        show_default="ECGLENS_DATA, or the platform's cache",
+        rich_help_panel=_RUN,
+    ),
+]
+
 
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses of options: each of their fields becomes an option."""

@@ -100,7 +100,7 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
     with progress("reading") as step:
 
         def records() -> Iterator[Record]:
-            from ecglens.readers import read_record
+            from ecglens.databases import read_record
 
             for done, path in enumerate(paths):
                 step(done, len(paths))

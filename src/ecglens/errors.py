@@ -9,7 +9,8 @@ EcglensError                  exit code 1
 │   └── LeakError             5   one subject on both sides of a subject-wise split
 ├── BackboneError             6   unknown network, layer, weights or engine
 ├── ModelFileError            7   a model file that is damaged, foreign or newer than this program
-└── OutputError               8   a result that cannot be written
+├── OutputError               8   a result that cannot be written
+└── FetchError               10   a database that cannot be fetched, or not whole
 
 Every message says what was received, the rule and the cure. The command line prints it on one
 line and exits with the code; 130 stands for Ctrl-C, as in a shell.
@@ -76,6 +77,12 @@ class OutputError(EcglensError):
     """A result cannot be written."""
 
     exit_code = 8
+
+
+class FetchError(EcglensError):
+    """A database cannot be fetched, or a file of it is not what its checksum says."""
+
+    exit_code = 10
 
 
 def suggest(received: str, known: Iterable[str]) -> str:

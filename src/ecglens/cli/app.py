@@ -16,6 +16,7 @@ from ecglens.cli import (
     demo,
     evaluate,
     features,
+    fetch,
     layers,
     predict,
     train,
@@ -26,7 +27,8 @@ from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 130 interrupted. Research use only: not a medical device."
+    "6 backbone, 7 model file, 8 output, 10 download, 130 interrupted. Research use only: not a "
+    "medical device."
 )
 
 
@@ -54,7 +56,18 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (demo, windows, features, evaluate, layers, train, predict, backbones, databases):
+    for verb in (
+        demo,
+        windows,
+        features,
+        evaluate,
+        layers,
+        train,
+        predict,
+        backbones,
+        databases,
+        fetch,
+    ):
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

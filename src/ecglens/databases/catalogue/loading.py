@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, NoReturn
 
@@ -73,11 +73,6 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._kinds: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-            "float": self.number,
-            "int": self.count,
-            "tuple[str, ...]": self.words,
-        }
 
     def know(self, table: Mapping[str, Any], known: list[str], part: str) -> None:
         """Refuse keys that nothing reads."""
@@ -91,7 +86,11 @@ class _Reader:
     def plain(self, table: Mapping[str, Any], key: str) -> Any:
         """Return a value of the type of the attribute of this name."""
         kind = {f.name: str(f.type) for f in fields(Database)}[key]
-        return self._kinds.get(kind, self.text)(table, key)
+        if kind == "float":
+            return self.number(table, key)
+        if kind == "int":
+            return self.count(table, key)
+        return self.text(table, key) if kind == "str" else self.words(table, key)
 
     def text(self, table: Mapping[str, Any], key: str) -> str:
         value = table.get(key, "")

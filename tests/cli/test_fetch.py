@@ -94,3 +94,12 @@ def test_an_entry_of_ones_own(ecglens: Program, server: Server, tmp_path: Path) 
     assert outcome.code == 0
     assert (tmp_path / "own" / "100.hea").exists()
     assert "own" in ecglens("databases", own).out
+
+
+def test_the_catalogue_is_checked(ecglens: Program, server: Server) -> None:
+    outcome = ecglens("databases", "mitdb", "--check", "--mirror", server.url)
+    assert outcome.code == 10
+    assert "mitdb  address  yes" in outcome.out
+    assert "checks failed, the first of mitdb: the server has none beyond" in outcome.error
+    rows = ecglens("databases", "mitdb", "--check", "--mirror", server.url, "--json").json["checks"]
+    assert [row["good"] for row in rows] == [True, False, True, False]

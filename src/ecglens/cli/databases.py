@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecglens.cli.console import say, say_json, table
-from ecglens.cli.options import DataFolder, RunOptions
+from ecglens.cli.options import DataFolder, Mirror, RunOptions
+from ecglens.errors import FetchError
 
 if TYPE_CHECKING:
     from ecglens.databases import Database
@@ -24,12 +25,18 @@ def run(
         typer.Argument(help="Database, or the TOML file of one.", show_default="list all"),
     ] = None,
     data: DataFolder = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the servers; needs a network.")
+    ] = False,
+    mirror: Mirror = None,
 ) -> None:
     """List the public databases, or what is known of one."""
     from ecglens.databases import find_database, list_databases
 
     chosen = list_databases() if name is None else [find_database(name)]
-    if running.json:
+    if check:
+        _check(chosen, mirror, as_json=running.json)
+    elif running.json:
         say_json({"databases": [_facts(database, data) for database in chosen]})
     elif name is None:
         say(table([_line(database, data) for database in chosen]))
@@ -37,6 +44,32 @@ def run(
         facts = _facts(chosen[0], data)
         width = max(len(key) for key in facts)
         say("\n".join(f"{key.ljust(width)}  {_words(value)}" for key, value in facts.items()))
+
+
+def _check(chosen: list[Database], mirror: str | None, *, as_json: bool) -> None:
+    """Print what the servers say.
+
+    Raises:
+        FetchError: something is not as the catalogue says.
+    """
+    from ecglens.databases.download import check_database
+
+    rows: list[dict[str, Any]] = []
+    for database in chosen:
+        rows += [
+            {"name": database.name, "what": found.what, "good": found.good, "found": found.words}
+            for found in check_database(database, mirror=mirror)
+        ]
+    if as_json:
+        say_json({"checks": rows})
+    else:
+        say(table([{**row, "good": "yes" if row["good"] else "NO"} for row in rows]))
+    wrong = [row for row in rows if not row["good"]]
+    if wrong:
+        raise FetchError(
+            f"{len(wrong)} of {len(rows)} checks failed, the first of {wrong[0]['name']}: "
+            f"{wrong[0]['found']}"
+        )
 
 
 def _line(database: Database, data: Path | None) -> dict[str, Any]:

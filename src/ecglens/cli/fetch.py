@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ecglens.cli.console import note, say, say_json, transfer
-from ecglens.cli.options import RunOptions
+from ecglens.cli.options import Mirror, RunOptions
 from ecglens.cli.work import split
 from ecglens.errors import UsageError
 
@@ -32,13 +32,7 @@ def run(
             show_default="ECGLENS_DATA, or the platform's cache",
         ),
     ] = None,
-    mirror: Annotated[
-        str | None,
-        typer.Option(
-            help="Address with the databases as https://physionet.org/files/ has them.",
-            show_default="the database's own",
-        ),
-    ] = None,
+    mirror: Mirror = None,
     jobs: Annotated[int, typer.Option(min=1, max=4, help="Files at once.")] = 3,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the server for its list of files again.")

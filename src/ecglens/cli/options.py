@@ -215,6 +215,15 @@ DataFolder = Annotated[
     ),
 ]
 
+Mirror = Annotated[
+    str | None,
+    typer.Option(
+        help="Address with the databases as https://physionet.org/files/ has them.",
+        show_default="the database's own",
+        rich_help_panel=_RUN,
+    ),
+]
+
 
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses of options: each of their fields becomes an option."""

@@ -25,6 +25,7 @@ class Server:
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     asked: list[tuple[str, int]] = field(default_factory=list)
     ranges: bool = True
+    sent: int = 0
     url: str = ""
 
     def add(self, database: str, version: str, files: dict[str, bytes]) -> None:
@@ -125,8 +126,9 @@ def serving() -> Iterator[Server]:
             self.end_headers()
 
         def do_GET(self) -> None:
-            asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             start = int(asked[1]) if asked else 0
+            stop = int(asked[2]) + 1 if asked and asked[2] else None
             served.asked.append((self.path, start))
             body = served.files.get(self.path)
             if served.faults[self.path]:
@@ -136,15 +138,18 @@ def serving() -> Iterator[Server]:
             elif start and served.ranges and start >= len(body):
                 status(416)(self, b"")
             else:
-                self._send(body, start if served.ranges else 0)
+                self._send(body, start, stop) if served.ranges else self._send(body, 0, None)
 
-        def _send(self, body: bytes, start: int) -> None:
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(body) - start))
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        def _send(self, body: bytes, start: int, stop: int | None) -> None:
+            piece = body[start:stop]
+            self.send_response(206 if start or stop else 200)
+            self.send_header("Content-Length", str(len(piece)))
+            if start or stop:
+                last = start + len(piece) - 1
+                self.send_header("Content-Range", f"bytes {start}-{last}/{len(body)}")
             self.end_headers()
-            self.wfile.write(body[start:])
+            served.sent += len(piece)
+            self.wfile.write(piece)
 
         def log_message(self, *_: object) -> None:
             pass

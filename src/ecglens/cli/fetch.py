@@ -25,6 +25,10 @@ def run(
         str | None,
         typer.Option(help="Only these, separated by commas (of one database).", show_default="all"),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Only so much of each record, from its start.", show_default="all"),
+    ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -53,6 +57,7 @@ def run(
                 name,
                 to,
                 records=None if records is None else split(records),
+                minutes=minutes,
                 mirror=mirror,
                 jobs=jobs,
                 refresh=refresh,

@@ -111,6 +111,6 @@ class Database:
         return record_id
 
     def is_named(self, folder: str) -> bool:
-        """Tell whether a folder's name is this database's, with or without the version."""
-        bare = re.sub(r"-\d+(\.\d+)+$", "", folder.casefold())
+        """Tell whether a folder's name is this database's, also of a version or excerpt of it."""
+        bare = re.sub(r"-\d+(\.\d+)+$|-first-[\d.]+-min$", "", folder.casefold())
         return bare in {self.name.casefold(), self.archive.casefold()} - {""}

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.databases.catalogue import Database, find_database
+from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt
 from ecglens.databases.download.ledger import Ledger, locked
 from ecglens.databases.download.names import parse_sums, place_of
-from ecglens.databases.download.plan import make_plan
+from ecglens.databases.download.plan import Plan, make_plan
 from ecglens.databases.download.progress import Meter, Progress
 from ecglens.databases.download.transfer import fetch_file, hash_file
 from ecglens.databases.download.transport import Patience, Transport, UnreachableError
@@ -50,6 +51,7 @@ def fetch_database(
     folder: str | Path | None = None,
     *,
     records: Sequence[str] | None = None,
+    minutes: float | None = None,
     mirror: str | None = None,
     jobs: int = 3,
     refresh: bool = False,
@@ -69,6 +71,8 @@ def fetch_database(
         source: name of the database, or TOML file of one.
         folder: gets a folder of the database's name; :func:`data_folder` by default.
         records: names of the records wanted; all by default.
+        minutes: only the start of each record, into a folder such as ``mitdb-first-10-min``; a
+            part of a signal file has no checksum.
         mirror: address that has the databases as ``https://physionet.org/files/`` has them.
         jobs: files at once, 1 to 4.
         refresh: ask the server for its list again, for new editions.
@@ -86,10 +90,20 @@ def fetch_database(
     if not 1 <= jobs <= MAX_JOBS:
         raise UsageError(f"jobs must be from 1 to {MAX_JOBS}, got {jobs}")
     base = base_address(database, mirror)
-    root = make_folder((data_folder() if folder is None else Path(folder)) / database.name)
+    if minutes is not None and not 0.1 <= minutes <= MAX_MINUTES:
+        raise UsageError(f"minutes must be from 0.1 to {MAX_MINUTES:g}, got {minutes:g}")
+    name = database.name if minutes is None else f"{database.name}-first-{minutes:g}-min"
+    root = make_folder((data_folder() if folder is None else Path(folder)) / name)
     with Transport(patience or Patience()) as transport, locked(root, notice) as writable:
         job = _Job(database, base, root, transport, notice, writable=writable)
-        return job.run(records, jobs=jobs, refresh=refresh, replace=replace, progress=progress)
+        return job.run(
+            records,
+            minutes=minutes,
+            jobs=jobs,
+            refresh=refresh,
+            replace=replace,
+            progress=progress,
+        )
 
 
 def base_address(database: Database, mirror: str | None) -> str:
@@ -131,6 +145,7 @@ class _Job:
         self,
         records: Sequence[str] | None,
         *,
+        minutes: float | None,
         jobs: int,
         refresh: bool,
         replace: bool,
@@ -139,11 +154,14 @@ class _Job:
         sums = self._sums(refresh=refresh)
         plan = make_plan(self._database, sums, records)
         places = {name: place_of(name, self._root) for name in plan.names}
+        whole = list(plan.names if minutes is None else plan.others)
         try:
-            missing = self._missing(sums, places, replace=replace)
+            missing = self._missing(whole, sums, places, replace=replace)
             for folder in {place.parent for place in places.values()}:
                 make_folder(folder)
             self._fetch(missing, sums, places, jobs, progress)
+            if minutes is not None:
+                missing += self._fetch_excerpts(plan, sums, places, minutes, jobs, progress)
         finally:
             self._save()
         return Fetched(
@@ -169,11 +187,12 @@ class _Job:
         return sums
 
     def _missing(
-        self, sums: dict[str, str], places: dict[str, Path], *, replace: bool
+        self, names: list[str], sums: dict[str, str], places: dict[str, Path], *, replace: bool
     ) -> list[str]:
         """Return the files that are not here, after a check of those that are."""
         missing: list[str] = []
-        for name, place in places.items():
+        for name in names:
+            place = places[name]
             if not place.exists():
                 missing.append(name)
             elif not self._ledger.is_checked(name, sums[name]):
@@ -210,18 +229,45 @@ class _Job:
             meter.set(name, places[name].stat().st_size, whole=True)
             self._ledger.add(name, sums[name])
 
-        failed = self._in_parallel(fetch, names, jobs)
-        if failed:
-            rest = f"; so it is with {len(failed) - 1} further files" if len(failed) > 1 else ""
-            raise FetchError(
-                f"{len(failed)} of {len(names)} files of {self._database.name} are not here: "
-                f"{failed[0]}{rest}; all others are whole, and the same command goes on from here"
+        self._in_parallel(fetch, names, jobs, "files")
+
+    def _fetch_excerpts(
+        self,
+        plan: Plan,
+        sums: dict[str, str],
+        places: dict[str, Path],
+        minutes: float,
+        jobs: int,
+        progress: Callable[[Progress], None] | None,
+    ) -> list[str]:
+        """Fetch the start of records that are not here, and return the names of their files."""
+        records = [r for r, files in plan.records.items() if not places[files[0]].exists()]
+        meter = Meter(records, progress)
+
+        def fetch(record: str) -> None:
+            here = 0
+
+            def report(n_bytes: int) -> None:
+                nonlocal here
+                here = n_bytes
+                meter.set(record, n_bytes)
+
+            fetch_excerpt(
+                self._transport, self._base, plan.records[record], sums, places, minutes, report
             )
+            meter.set(record, here, whole=True)
+
+        self._in_parallel(fetch, records, jobs, "records")
+        return [name for record in records for name in plan.records[record]]
 
     def _in_parallel(
-        self, fetch: Callable[[str], None], names: list[str], jobs: int
-    ) -> list[FetchError]:
-        """Fetch files, some at once; what concerns one file does not keep the others."""
+        self, fetch: Callable[[str], None], names: list[str], jobs: int, what: str
+    ) -> None:
+        """Fetch some at once; what concerns one of them does not keep the others.
+
+        Raises:
+            FetchError: some could not be had; all others are whole.
+        """
         failed: list[FetchError] = []
         left, saved_s = iter(names), time.monotonic()
         running: set[concurrent.futures.Future[None]] = set()
@@ -231,7 +277,7 @@ class _Job:
                     for name in itertools.islice(left, 2 * jobs - len(running)):
                         running.add(pool.submit(fetch, name))
                     if not running:
-                        return failed
+                        break
                     # On some systems Ctrl-C is only heard between two waits.
                     done, running = concurrent.futures.wait(
                         running, timeout=0.5, return_when=concurrent.futures.FIRST_COMPLETED
@@ -244,6 +290,12 @@ class _Job:
                 self._transport.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
+        if failed:
+            rest = f"; so it is with {len(failed) - 1} further {what}" if len(failed) > 1 else ""
+            raise FetchError(
+                f"{len(failed)} of {len(names)} {what} of {self._database.name} are not here: "
+                f"{failed[0]}{rest}; all others are whole, and the same command goes on from here"
+            )
 
     def _save(self) -> None:
         if self._writable:

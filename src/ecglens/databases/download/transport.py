@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -92,21 +92,38 @@ class Transport:
         """Return a counter of attempts at one file."""
         return Attempts(self.patience, self._stop)
 
-    def get(self, url: str, limit: int) -> bytes:
-        """Return a short file as a whole.
+    def get(
+        self,
+        url: str,
+        limit: int,
+        *,
+        first: int | None = None,
+        report: Callable[[int], None] | None = None,
+    ) -> bytes:
+        """Return a short file as a whole, or the first bytes of a file.
+
+        Args:
+            url: of the file.
+            limit: bytes that it may have.
+            first: how many bytes are wanted; all by default.
+            report: called with how many bytes are here.
 
         Raises:
             FetchError: it cannot be had, or has over ``limit`` bytes.
         """
         attempts = self.attempts()
         while True:
-            with attempts.one(), self.open(url) as response:
+            with attempts.one(), self.open(url, stop=first) as response:
                 body = bytearray()
                 for chunk in self.chunks(response, url):
                     body += chunk
                     if len(body) > limit:
                         raise FetchError(f"{url} has over {limit} bytes; check the address")
-                return bytes(body)
+                    if report is not None:
+                        report(len(body))
+                    if first is not None and len(body) >= first:
+                        break
+                return bytes(body[:first])
 
     def size(self, url: str) -> int | None:
         """Return the size of a file in bytes, None where the server does not say.
@@ -121,16 +138,19 @@ class Transport:
                 return int(length) if length.isdecimal() else None
 
     @contextmanager
-    def open(self, url: str, start: int = 0, method: str = "GET") -> Iterator[requests.Response]:
-        """Ask for a file from a byte on; the answer is 200, or 206 or 416 to ``start``.
+    def open(
+        self, url: str, start: int = 0, method: str = "GET", *, stop: int | None = None
+    ) -> Iterator[requests.Response]:
+        """Ask for the bytes [start, stop) of a file; the answer is 200, or 206 or 416 to a part.
 
         Raises:
             FetchError: the server refuses or does not have it.
         """
         # What arrives is counted, so it must be the bytes of the file.
         headers = {"Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
+        partly = start > 0 or stop is not None
+        if partly:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         limits = (self.patience.connect_s, self.patience.read_s)
         try:
             response = self._session().request(
@@ -142,7 +162,7 @@ class Transport:
         with self._lock:
             self._open.add(response)
         try:
-            _check(response, url, partly=bool(start))
+            _check(response, url, partly=partly)
             yield response
         finally:
             with self._lock:

@@ -161,3 +161,28 @@ def test_unknown_names() -> None:
         find_database("mitbd")
     with pytest.raises(UsageError, match=r"cannot read database entry none\.toml: No such file"):
         find_database("none.toml")
+
+
+def test_the_document_lists_every_database() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "databases.md").read_text(encoding="utf-8")
+    rows = {
+        name: (version, records.replace(",", ""), people.replace(",", ""))
+        for name, version, records, people in re.findall(
+            r"^\| `([\w-]+)` ([\d.]+) \| ([\d,]+)[^|]* \| ([\d,?]+) \|", text, flags=re.MULTILINE
+        )
+    }
+    assert rows == {
+        database.name: (
+            database.version, str(database.n_records), str(database.n_subjects or "?")
+        )
+        for database in list_databases()
+    }  # fmt: skip
+
+
+def test_the_entry_in_the_document_is_one(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "databases.md").read_text(encoding="utf-8")
+    found = re.search(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    assert found
+    own = entry(tmp_path, found[1])
+    assert own.person_of("r2") == "anna"
+    assert own.convention.elsewhere == "N"

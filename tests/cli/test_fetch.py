@@ -103,3 +103,26 @@ def test_the_catalogue_is_checked(ecglens: Program, server: Server) -> None:
     assert "checks failed, the first of mitdb: the server has none beyond" in outcome.error
     rows = ecglens("databases", "mitdb", "--check", "--mirror", server.url, "--json").json["checks"]
     assert [row["good"] for row in rows] == [True, False, True, False]
+
+
+def test_windows_of_fetched_databases(ecglens: Program, server: Server, tmp_path: Path) -> None:
+    """From nothing to windows of two databases, by their names alone."""
+    for name, record in (("mitdb", "100"), ("afdb", "04015")):
+        server.add(name, "1.0.0", record_files(record, samples=8000))
+        words = ("fetch", name, "--records", record, "--mirror", server.url, "--to", tmp_path)
+        assert ecglens(*words).code == 0
+    out = tmp_path / "windows.npz"
+    words = ("windows", "--databases", "mitdb,afdb", "--data", tmp_path, "--out", out, "--json")
+    row = ecglens(*words).json["classes"][0]
+    assert (row["class"], row["databases"], row["subjects"]) == ("N", "afdb, mitdb", 2)
+
+
+def test_databases_that_are_not_here(ecglens: Program, tmp_path: Path) -> None:
+    out = tmp_path / "x.npz"
+    outcome = ecglens("windows", "--databases", "afdb", "--data", tmp_path, "--out", out)
+    assert outcome.code == 3
+    assert "no record of afdb in" in outcome.error
+    assert "get it with 'ecglens fetch afdb'" in outcome.error
+    outcome = ecglens("train", "--out", out)
+    assert outcome.code == 2
+    assert "nothing to read; name records, folders or windows" in outcome.error

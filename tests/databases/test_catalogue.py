@@ -48,11 +48,9 @@ def test_every_entry_says_where_its_facts_are_from(name: str) -> None:
         assert len(set(database.records)) == len(database.records) == database.n_records
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", ["afdb", "edb", "ltafdb", "ltstdb", "mitdb", "nsrdb"])
 def test_people_are_as_many_as_the_database_says(name: str) -> None:
     database = find_database(name)
-    if not database.records or not database.n_subjects:
-        pytest.skip("the entry lists no records or no number of people")
     people = {database.person_of(record) for record in database.records}
     # e0206 and e0210 of edb are joined to be safe.
     assert len(people) == database.n_subjects - (name == "edb")

@@ -206,6 +206,21 @@ Sources = Annotated[
     ),
 ]
 
+MoreSources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Annotated records, folders of them, or one file of windows (.npz of this program).",
+        show_default=False,
+    ),
+]
+
+Databases = Annotated[
+    str | None,
+    typer.Option(
+        help="Databases that have been fetched, separated by commas.", rich_help_panel=_GROUP
+    ),
+]
+
 DataFolder = Annotated[
     Path | None,
     typer.Option(

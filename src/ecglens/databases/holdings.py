@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecglens.databases.catalogue import Database
+from ecglens.errors import RecordError
 from ecglens.files import cache_folder
 
 DATA_VARIABLE = "ECGLENS_DATA"
@@ -31,6 +32,21 @@ def records_here(database: Database, folder: Path | None = None) -> list[Path]:
     top = (data_folder() if folder is None else folder) / database.name
     inside = top / database.within if database.within else top
     return sorted(_headers(inside, deep=bool(database.within)))
+
+
+def folder_of(database: Database, folder: Path | None = None) -> Path:
+    """Return the folder that a database's records are in; arguments are as above.
+
+    Raises:
+        RecordError: none is there.
+    """
+    if not records_here(database, folder):
+        top = data_folder() if folder is None else folder
+        raise RecordError(
+            f"no record of {database.name} in {top / database.name}; get it with "
+            f"'ecglens fetch {database.name}', or name the folder that it is in"
+        )
+    return (data_folder() if folder is None else folder) / database.name / database.within
 
 
 def _headers(folder: Path, *, deep: bool) -> Iterator[Path]:

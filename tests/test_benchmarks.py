@@ -142,3 +142,49 @@ class TestRealYardstick:
         # Four classes; always saying the largest would score 2400 / 4511 = 0.532.
         assert out["subject"]["macro_f1"] < 0.3
         assert out["pooled"]["macro_f1"] < 0.3
+
+
+def test_what_quality_refuses_is_told_by_class_and_half(tmp_path: Path) -> None:
+    done = _run("quality.py", "--data", _write_rhythm4(tmp_path / "r4.npz", 0, 6))
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| made")]
+    assert [row[1] for row in rows] == ["N", "VF"]
+    assert {row[2] for row in rows} == {"12"}
+    assert {row[3] for row in rows} == {"0.000"}
+
+
+class TestHolter:
+    @pytest.mark.slow
+    def test_a_short_day_killed_once(self, tmp_path: Path) -> None:
+        tiny = make_tiny_onnx(tmp_path / "tiny.onnx")
+        done = _run(
+            "holter.py", "--hours", "0.5", "--patients", "12", "--backbone", tiny, "--kills", "1",
+            "--work", tmp_path / "work", "--json", tmp_path / "holter.json",
+        )  # fmt: skip
+        # A network of three layers does not find every episode; the files are another matter.
+        assert done.returncode in (0, 1), done.stderr
+        assert done.stderr == ""
+        found = json.loads((tmp_path / "holter.json").read_text())
+        edf, wfdb = found["runs"]
+        assert (edf["format"], wfdb["format"]) == ("EDF", "WFDB")
+        assert edf["episodes"] == wfdb["episodes"]
+        assert 0 <= edf["found_within_10_s"] <= edf["episodes"]
+        assert len(edf["missed"]) == edf["episodes"] - edf["found_within_10_s"]
+        assert edf["seconds"] > 0
+        assert found["kills"]["same_bytes"] is True
+        assert "the same bytes" in done.stdout
+        kept = sorted(path.name for path in (tmp_path / "work").iterdir())
+        assert kept == ["edf", "model-tiny-12-0.ecglens", "wfdb"]
+
+    def test_what_counts_as_found(self) -> None:
+        sys.path.append(str(ROOT / "benchmarks"))
+        from ecglens.evaluation.episodes import match_episodes
+        from holter import score
+
+        truth = [(100.0, 200.0, "AF"), (300.0, 400.0, "VF"), (500.0, 600.0, "ST")]
+        predicted = [(109.0, 191.0, "AF"), (300.0, 388.0, "VF"), (800.0, 840.0, "AF")]
+        found = score(match_episodes(truth, predicted))
+        assert (found["episodes"], found["found_within_10_s"]) == (3, 1)
+        assert found["worst_edge_s"] == float("inf")
+        assert [row["label"] for row in found["missed"]] == ["VF", "ST"]
+        assert (found["false_of_30_s"], found["false_minutes"]) == (1, pytest.approx(2 / 3))

@@ -20,6 +20,7 @@ CODES = {
     "BackboneError": 6,
     "ModelFileError": 7,
     "OutputError": 8,
+    "IncompleteError": 9,
     "FetchError": 10,
 }
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from dataclasses import replace
@@ -84,6 +85,12 @@ def _manifest(path: Path) -> dict[str, Any]:
         return dict(json.loads(archive.read("manifest.json")))
 
 
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
 class TestTraining:
     def test_it_tells_new_people_apart(self, model: RhythmModel) -> None:
         for rhythm, label in (("N", "N"), ("VF", "VF")):
@@ -102,6 +109,15 @@ class TestTraining:
         assert model.training_subjects == set(windows.subjects.tolist())
         assert "Not a medical device" in model.card["intended_use"]
         assert model.card["calibration_folds"] == 4
+        assert model.card["abstention"]["subjects"] == 8
+
+    def test_abstention_and_smoothing_can_be_left_out(
+        self, windows: Windows, backbone: Backbone
+    ) -> None:
+        model = train_model(windows, RECIPE, backbone, alpha=None, smooth=False)
+        assert not model.reject_rule.rejects
+        assert model.rhythm_change.does_nothing
+        assert "abstention" not in model.card
 
     def test_another_rate_gives_the_same_answer(self, model: RhythmModel) -> None:
         slow, fast = (record_of("VF", 60.0, fs, seed=5) for fs in (125.0, 500.0))
@@ -155,14 +171,24 @@ class TestFile:
     def test_the_manifest_can_be_read_by_a_person(self, saved: Path) -> None:
         manifest = _manifest(saved)
         assert manifest["format"] == "ecglens-model"
-        assert manifest["schema"] == 1
+        assert manifest["schema"] == 2
         assert manifest["backbone"] == {"name": "tiny", "weights": "file:tiny.onnx"}
-        assert set(manifest["sha256"]) == {"backbone.onnx", "head.skops"}
+        assert set(manifest["sha256"]) == {
+            "backbone.onnx",
+            "head.skops",
+            "distance_axes.npy",
+            "distance_centres.npy",
+        }
         assert "numpy" in manifest["versions"]
 
-    def test_the_abstention_threshold_is_kept(self, model: RhythmModel, tmp_path: Path) -> None:
-        save_model(replace(model, min_probability=0.9), tmp_path / "m")
-        assert load_model(tmp_path / "m").min_probability == 0.9
+    def test_the_rules_and_the_distance_are_kept(
+        self, model: RhythmModel, saved: Path, windows: Windows
+    ) -> None:
+        again = load_model(saved)
+        assert again.reject_rule == model.reject_rule
+        assert again.rhythm_change == model.rhythm_change
+        there, here = (m.judge(windows.X, windows.fs).distances for m in (again, model))
+        np.testing.assert_allclose(there, here, rtol=1e-4)
 
     def test_a_loaded_model_can_run_on_another_engine(self, saved: Path, windows: Windows) -> None:
         model = load_model(saved)
@@ -173,6 +199,41 @@ class TestFile:
     def test_a_folder_that_is_not_there(self, model: RhythmModel, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="cannot write"):
             save_model(model, tmp_path / "no" / "m")
+
+
+def _as_schema_1(path: Path, min_probability: float) -> None:
+    """Turn a model file into one of the first schema: one threshold, no rules, no distance."""
+    manifest = _manifest(path)
+    for key in ("reject_rule", "rhythm_change"):
+        del manifest[key]
+    arrays = {"distance_axes.npy", "distance_centres.npy"}
+    hashes = {name: h for name, h in manifest["sha256"].items() if name not in arrays}
+    manifest |= {"schema": 1, "min_probability": min_probability, "sha256": hashes}
+    _rewrite(
+        path,
+        manifest__json=json.dumps(manifest).encode(),
+        distance_axes__npy=None,
+        distance_centres__npy=None,
+    )
+
+
+class TestFirstSchema:
+    def test_it_still_loads_and_judges_window_by_window(
+        self, model: RhythmModel, saved: Path, windows: Windows
+    ) -> None:
+        _as_schema_1(saved, 0.0)
+        old = load_model(saved)
+        assert not old.reject_rule.rejects
+        assert old.rhythm_change.does_nothing
+        judged, now = old.judge(windows.X, windows.fs), model.judge(windows.X, windows.fs)
+        np.testing.assert_allclose(judged.probabilities, now.probabilities, atol=1e-6)
+        assert not judged.distances.any()
+
+    def test_its_threshold_becomes_that_of_every_class(self, saved: Path) -> None:
+        _as_schema_1(saved, 0.9)
+        rule = load_model(saved).reject_rule
+        p = np.array([[0.95, 0.05], [0.85, 0.15]])
+        assert rule.judge(p, np.zeros(2)).tolist() == ["", "no class"]
 
 
 class TestHostileFiles:
@@ -207,10 +268,10 @@ class TestHostileFiles:
             load_model(saved)
 
     def test_a_newer_schema_asks_for_an_upgrade(self, saved: Path) -> None:
-        manifest = {**_manifest(saved), "schema": 2}
+        manifest = {**_manifest(saved), "schema": 3}
         manifest["versions"]["ecglens"] = "9.0"
         _rewrite(saved, manifest__json=json.dumps(manifest).encode())
-        with pytest.raises(ModelFileError, match=r"ecglens 9\.0 with schema 2.*upgrade ecglens"):
+        with pytest.raises(ModelFileError, match=r"ecglens 9\.0 with schema 3.*upgrade ecglens"):
             load_model(saved)
 
     @pytest.mark.parametrize(
@@ -220,6 +281,11 @@ class TestHostileFiles:
             ({"extra__txt": b"x"}, "not an ecglens model"),
             ({"head__skops": b"not a zip"}, "head is damaged"),
             ({"backbone__onnx": b"not onnx"}, "is damaged: .*not a usable ONNX"),
+            ({"distance_axes__npy": None}, "not an ecglens model"),
+            ({"distance_axes__npy": b"x"}, r"damaged: distance_axes\.npy is not a whole NumPy"),
+            ({"distance_centres__npy": _npy(np.ones((2, 1)))}, "damaged: .*make no distance"),
+            ({"distance_axes__npy": _npy(np.full((3, 3), np.nan))}, "damaged: .*make no distance"),
+            ({"distance_axes__npy": _npy(np.array(["a"]))}, "damaged: distance_axes.*<U1 values"),
         ],
     )
     def test_strange_members_are_refused(self, saved: Path, member: dict, message: str) -> None:
@@ -227,11 +293,28 @@ class TestHostileFiles:
         with pytest.raises(ModelFileError, match=message):
             load_model(saved)
 
-    @pytest.mark.parametrize("key", ["classes", "recipe", "fs", "card", "min_probability"])
+    @pytest.mark.parametrize(
+        "key", ["classes", "recipe", "fs", "card", "reject_rule", "rhythm_change"]
+    )
     def test_a_manifest_without_a_key_is_refused(self, saved: Path, key: str) -> None:
         manifest = _manifest(saved)
         del manifest[key]
         _rewrite(saved, manifest__json=json.dumps(manifest).encode())
+        with pytest.raises(ModelFileError, match="is damaged"):
+            load_model(saved)
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("reject_rule", None),
+            ("reject_rule", {"alpha": 0.1}),
+            ("rhythm_change", {"weight": "heavy"}),
+            ("rhythm_change", [1, 2]),
+            ("classes", ["N", "AF"]),
+        ],
+    )
+    def test_rules_that_are_nonsense_are_refused(self, saved: Path, key: str, value: Any) -> None:
+        _rewrite(saved, manifest__json=json.dumps({**_manifest(saved), key: value}).encode())
         with pytest.raises(ModelFileError, match="is damaged"):
             load_model(saved)
 

@@ -12,29 +12,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecglens.decisions import RejectRule, RhythmChange
 from ecglens.errors import OutputError, UsageError, WindowError
+from ecglens.models import Judgement
 from ecglens.prediction import Journal, Timeline, predict_record
 from ecglens.readers import open_record, read_record
-from ecglens.records import Record
+from ecglens.records import Lead, Record
 from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
+
+NEVER, NONE = RejectRule.never(("N", "VF")), RhythmChange.none(("N", "VF"))
 
 
 @dataclass(frozen=True)
 class SpikinessModel:
     """Tells VF from N by how peaked a window is: a stand-in for a head, not for a network."""
 
-    min_probability: float = 0.0
+    reject_rule: RejectRule = NEVER
+    rhythm_change: RhythmChange = NONE
     classes: tuple[str, ...] = ("N", "VF")
     fs: float = 100.0
     length_s: float = 10.0
     training_subjects: frozenset[str] = frozenset()
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+    def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         x = np.asarray(X) - np.median(X, axis=1, keepdims=True)
         peaked = x.max(axis=1) > 5 * x.std(axis=1)
         p = np.where(peaked, 0.9, 0.2)
-        return np.stack([p, 1 - p], axis=1)
+        return Judgement(np.stack([p, 1 - p], axis=1), np.ones(len(p)))
 
 
 MODEL = SpikinessModel()
@@ -84,7 +89,8 @@ def test_a_record_of_nothing_is_unreadable_throughout() -> None:
 
 
 def test_an_unsure_model_is_inconclusive() -> None:
-    timeline = predict_record(replace(MODEL, min_probability=0.85), _mixed())
+    rule = RejectRule(MODEL.classes, 0.1, (0.85, 0.85))
+    timeline = predict_record(replace(MODEL, reject_rule=rule), _mixed())
     assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "inconclusive"), (40, 60, "N")]
 
 
@@ -118,15 +124,93 @@ def test_the_rest_of_a_record_and_known_people_are_noted() -> None:
     assert predict_record(MODEL, record_of("N", 30.0)).notes == ()
 
 
+def test_beats_that_cannot_be_counted_are_noted() -> None:
+    (note,) = predict_record(MODEL, record_of("VF")).notes
+    assert note == (
+        "beats can be counted in 0 of 6 readable windows; if there are beats, is the sampling "
+        "rate right (--fs)?"
+    )
+    flat = replace(record_of("VF"), signal=np.zeros((1, 6000), np.float32))
+    assert predict_record(MODEL, flat).notes == ()
+
+
 @pytest.mark.parametrize("hop_s", [0.0, -1.0, 11.0])
 def test_a_hop_that_leaves_time_unjudged_is_refused(hop_s: float) -> None:
     with pytest.raises(UsageError, match="hop must be over 0 and up to the window's 10 s"):
         predict_record(MODEL, _mixed(), hop_s=hop_s)
 
 
-def test_all_leads_at_once_are_refused() -> None:
-    with pytest.raises(UsageError, match="a timeline is of one lead"):
-        predict_record(MODEL, _mixed(), leads="all")
+class TestLeads:
+    def _two_leads(self) -> Record:
+        """Of lead I the first 20 s are missing, of lead II the last 20."""
+        one, two = _mixed().signal[0].copy(), _mixed().signal[0].copy()
+        one[:2000] = np.nan
+        two[4000:] = np.nan
+        return replace(record_of("N"), signal=np.stack([one, two]), leads=(Lead("I"), Lead("II")))
+
+    def test_every_lead_is_heard_and_the_readable_one_decides(self) -> None:
+        timeline = predict_record(MODEL, self._two_leads(), leads="all")
+        assert timeline.lead == "I+II"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        assert timeline.episodes[0].lead == "I+II"
+        for lead, seen in (("I", [False, False, True, True]), ("II", [True, True, True, True])):
+            alone = predict_record(MODEL, self._two_leads(), leads=[lead])
+            assert (alone.labels != "unreadable").tolist()[:4] == seen
+
+    def test_a_window_is_unreadable_where_no_lead_can_be_read(self) -> None:
+        record = self._two_leads()
+        record.signal[:, 2000:3000] = 0.0
+        timeline = predict_record(MODEL, record, leads="all")
+        assert timeline.labels.tolist() == ["N", "N", "unreadable", "VF", "N", "N"]
+        assert timeline.reasons.tolist()[2] == "flat"
+        assert timeline.quality[2] == 0
+
+    def test_the_best_lead_is_chosen_where_none_is_named(self) -> None:
+        record = self._two_leads()
+        record.signal[1] = 0.0
+        assert predict_record(MODEL, record).lead == "I"
+        assert predict_record(MODEL, record, leads="first").lead == "I"
+        record.signal[1], record.signal[0] = _mixed().signal[0], 0.0
+        assert predict_record(MODEL, record).lead == "II"
+
+    def test_two_leads_that_say_the_same_say_it_like_one(self) -> None:
+        record = replace(self._two_leads(), signal=np.repeat(_mixed().signal, 2, axis=0))
+        both = predict_record(MODEL, record, leads="all")
+        one = predict_record(MODEL, record, leads="first")
+        np.testing.assert_allclose(both.probabilities, one.probabilities, atol=1e-9)
+        np.testing.assert_array_equal(both.heart_rate, one.heart_rate)
+
+    def test_leads_of_one_name_are_told_apart(self, tmp_path: Path) -> None:
+        record = replace(self._two_leads(), leads=(Lead("ECG"), Lead("ECG")))
+        journal = Journal(tmp_path, "k")
+        timeline = predict_record(MODEL, record, leads="all", journal=journal)
+        assert timeline.lead == "ECG+ECG"
+        assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "VF"), (40, 60, "N")]
+        _assert_same(predict_record(MODEL, record, leads="all", journal=journal), timeline)
+
+    def test_progress_counts_every_lead(self) -> None:
+        told: list[tuple[int, int]] = []
+        predict_record(
+            MODEL, self._two_leads(), leads="all", progress=lambda *step: told.append(step)
+        )
+        assert told == [(6, 12), (12, 12)]
+
+
+class TestHeartRate:
+    def test_it_is_that_of_the_beats_and_none_in_fibrillation(self) -> None:
+        timeline = predict_record(MODEL, _mixed())
+        beating = timeline.labels == "N"
+        np.testing.assert_allclose(timeline.heart_rate[beating], 72, atol=2)
+        assert np.isnan(timeline.heart_rate[~beating]).all()
+
+    @pytest.mark.parametrize(("factor", "said"), [(2.0, "144"), (0.5, "36"), (1.0, "")])
+    def test_a_rate_that_nobody_keeps_puts_the_sampling_rate_in_doubt(
+        self, factor: float, said: str
+    ) -> None:
+        record = replace(record_of("N", 60.0), fs=100.0 * factor)
+        notes = " ".join(predict_record(replace(MODEL, fs=100.0), record).notes)
+        assert ("is the sampling rate right" in notes) == (said != "")
+        assert f"the median heart rate is {said}" in notes or not said
 
 
 def test_a_record_shorter_than_a_window_is_refused() -> None:
@@ -151,9 +235,9 @@ def _spoilt() -> Record:
 class CountingModel(SpikinessModel):
     judged = 0
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+    def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         object.__setattr__(self, "judged", self.judged + len(np.asarray(X)))
-        return super().predict_proba(X, fs)
+        return super().judge(X, fs)
 
 
 class TestStreaming:
@@ -186,9 +270,9 @@ class TestStreaming:
         told: list[tuple[int, int]] = []
 
         class Watched(SpikinessModel):
-            def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
+            def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
                 seen.append(len(np.asarray(X)))
-                return super().predict_proba(X, fs)
+                return super().judge(X, fs)
 
         monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 4)
         predict_record(Watched(), _mixed(), hop_s=5.0, progress=lambda *step: told.append(step))

@@ -151,6 +151,42 @@ def calibrate(
     return calibrated.fit(X, y)
 
 
+def feature_space(fitted: Any, features: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return features as the head sees them: scaled, and as principal components.
+
+    Args:
+        fitted: a fitted pipeline of :func:`make_classifier`, or what :func:`calibrate` made of
+            one; with any other classifier the features stay as they are.
+        features: shape (n_windows, n_features).
+    """
+    space = np.asarray(features)
+    calibrated = getattr(fitted, "calibrated_classifiers_", None)
+    pipeline = calibrated[0].estimator if calibrated else fitted
+    for _, step in getattr(pipeline, "steps", ())[:-1]:
+        space = step.transform(space)
+    return np.asarray(space, dtype=np.float64)
+
+
+def decisions_of(fitted: Any, features: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the scores that :func:`calibrate` makes probabilities of."""
+    name = "decision_function" if hasattr(fitted, "decision_function") else "predict_proba"
+    return np.asarray(getattr(fitted, name)(features), dtype=np.float64)
+
+
+def temper(calibrated: CalibratedClassifierCV, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the probabilities that a calibrated classifier makes of a pipeline's scores.
+
+    Args:
+        calibrated: of :func:`calibrate`.
+        scores: of a pipeline of the same make, fitted on other windows (:func:`decisions_of`).
+
+    Returns:
+        Shape (n_windows, n_classes).
+    """
+    calibrator = calibrated.calibrated_classifiers_[0].calibrators[0]
+    return np.asarray(calibrator.predict(np.asarray(scores)), dtype=np.float64)
+
+
 def _checked_pca(pca: int | float) -> int | float:
     """Return ``pca`` as int or float, or raise UsageError."""
     if not isinstance(pca, bool):

@@ -10,6 +10,7 @@ EcglensError                  exit code 1
 ├── BackboneError             6   unknown network, layer, weights or engine
 ├── ModelFileError            7   a model file that is damaged, foreign or newer than this program
 ├── OutputError               8   a result that cannot be written
+├── IncompleteError           9   some recordings failed; the results of the rest are done
 └── FetchError               10   a database that cannot be fetched, or not whole
 
 Every message says what was received, the rule and the cure. The command line prints it on one
@@ -77,6 +78,12 @@ class OutputError(EcglensError):
     """A result cannot be written."""
 
     exit_code = 8
+
+
+class IncompleteError(EcglensError):
+    """Some recordings of many failed; the results of the rest are done."""
+
+    exit_code = 9
 
 
 class FetchError(EcglensError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,6 +139,33 @@ class Extractor:
             for output, rows in blocks.items()
         }
 
+    def draw(self, X: FloatArray, fs: float) -> FloatArray:
+        """Return the images of readable windows as the network takes them.
+
+        Returns:
+            float32, shape (n_windows, 1 or 3, height, width), in [0, 1]; one channel where the
+            three are equal.
+
+        Raises:
+            UnreadableWindowError: a window is flat or missing.
+        """
+        refuse_unreadable(X, fs)
+        return draw_channels(filter_windows(X, fs, self.image), self.image)
+
+    def run_images(self, images: FloatArray) -> FloatArray:
+        """Return the features of images that :meth:`draw` made, whatever was done to them since.
+
+        Returns:
+            float32, shape (n_images, n_features), the outputs side by side.
+        """
+        parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+        with helpers(self.engine.threads) as executor:
+            return concatenate_outputs(self._compute(parts, self.outputs, executor))
+
+    def run_maps(self, images: FloatArray) -> dict[str, FloatArray]:
+        """Return the feature maps of images, before pooling: float32 (n, C, h, w) by layer."""
+        return self._engine().run(images)
+
     def _size(self, output: Output) -> int:
         return pooled_size(self.backbone.layer(output[0]), output[1])
 
@@ -165,20 +192,20 @@ class Extractor:
         todo = [output for output in self.outputs if output not in block.found]
         if not todo:
             return block.found
-        computed = self._compute(block.images, todo, executor)
+        made = (images.result() for images in block.images)
+        computed = self._compute(made, todo, executor)
         if self.store is not None:
             for output, rows in computed.items():
                 self.store.save(block.keys[output], rows)
         return block.found | computed
 
     def _compute(
-        self, images: Sequence[Future[FloatArray]], outputs: Sequence[Output], executor: Executor
+        self, parts: Iterable[FloatArray], outputs: Sequence[Output], executor: Executor
     ) -> dict[Output, FloatArray]:
         """Run the network here, while helpers pool the maps before and make the images behind."""
         engine = self._engine()
         waiting = [
-            executor.submit(_pooled, engine.run(made.result()), outputs, self.half)
-            for made in images
+            executor.submit(_pooled, engine.run(images), outputs, self.half) for images in parts
         ]
         rows = [pooled.result() for pooled in waiting]
         return {output: np.concatenate([row[output] for row in rows]) for output in outputs}

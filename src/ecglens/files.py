@@ -16,6 +16,8 @@ import platformdirs
 from ecglens.errors import OutputError
 
 CACHE_VARIABLE = "ECGLENS_CACHE"
+# Names of files need not be UTF-8; Python keeps such bytes as characters that no text can hold.
+_UNFIT = "backslashreplace"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -46,7 +48,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all; see :func:`write_atomically`."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode(errors=_UNFIT)))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -63,7 +65,7 @@ def write_table(path: Path, names: Sequence[str], rows: Iterable[Iterable[object
     """Write named columns as CSV, row by row, whole or not at all; see :func:`write_atomically`."""
 
     def write(file: BinaryIO) -> None:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(file, encoding="utf-8", errors=_UNFIT, newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(rows)

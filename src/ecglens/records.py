@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError, UsageError, suggest
+from ecglens.lead_names import lead_key, limb_key
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -130,25 +131,35 @@ class Recording(ABC):
         return tuple(lead.name for lead in self.leads)
 
     def lead_index(self, lead: str | int) -> int:
-        """Return the row of a lead given by name (case does not matter) or by position.
+        """Return the row of a lead given by position or by name, spelled as :meth:`find_lead` may.
 
         Raises:
             RecordError: the record has no such lead.
         """
+        row = self.find_lead(lead) if isinstance(lead, str) else lead
+        if row is not None and 0 <= row < self.n_leads:
+            return row
         if isinstance(lead, int):
-            if 0 <= lead < self.n_leads:
-                return lead
             raise RecordError(
                 f"record {self.record_id!r} has no lead number {lead}; "
                 f"it has {self.n_leads}: {', '.join(self.lead_names)}"
             )
-        folded = [name.casefold() for name in self.lead_names]
-        if lead.casefold() in folded:
-            return folded.index(lead.casefold())
         raise RecordError(
             f"record {self.record_id!r} has no lead {lead!r}; "
             f"it has {', '.join(self.lead_names)}{suggest(lead, self.lead_names)}"
         )
+
+    def find_lead(self, name: str) -> int | None:
+        """Return the row of the first lead of a name, None where there is none.
+
+        The name as it is wins, then another case, then another spelling (``"Lead II"``, ``"DII"``,
+        ``"Ableitung II"``), then the modified lead for the limb lead (``"MLII"`` for ``"II"``).
+        """
+        for key in (str, str.casefold, lead_key, limb_key):
+            keys = [key(own) for own in self.lead_names]
+            if key(name) in keys:
+                return keys.index(key(name))
+        return None
 
     def _complete(self) -> None:
         """Fill in the subject, put the rhythms in order and check the rate."""

@@ -212,20 +212,25 @@ def unreadable_reasons(X: npt.ArrayLike, fs: float) -> npt.NDArray[np.str_]:
     check_fs(fs, "unreadable_reasons")
     reasons = np.full(array.shape[0], "", dtype="<U8")
     finite = np.isfinite(array)
-    still = _still_share(np.where(finite, array, np.nan), fs) > 0.5
+    still = still_share(np.where(finite, array, np.nan), fs) > 0.5
     reasons[still] = "flat"
     reasons[(~finite).mean(axis=-1) > MAX_MISSING_SHARE] = "missing"
     return reasons
 
 
-def _still_share(X: FloatArray, fs: float) -> npt.NDArray[np.float64]:
-    """Return the share of half-second blocks of every window that hold no signal."""
+def still_share(X: FloatArray, fs: float) -> npt.NDArray[np.float64]:
+    """Return the share of half-second blocks of every window that hold no signal.
+
+    Args:
+        X: windows in mV, shape (n_windows, n_samples); missing samples (NaN) are not still.
+        fs: rate in Hz.
+    """
     n_samples = X.shape[-1]
     block = min(n_samples, max(2, round(STILL_BLOCK_S * fs)))
     n_blocks = n_samples // block
     blocks = X[:, : n_blocks * block].reshape(X.shape[0], n_blocks, block)
     # fmax and fmin pass over NaN; a block of nothing but NaN compares False and is not "still".
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         height = np.fmax.reduce(blocks, axis=-1) - np.fmin.reduce(blocks, axis=-1)
         still: npt.NDArray[np.bool_] = height < STILL_MV
     return np.asarray(still.mean(axis=-1), dtype=np.float64)

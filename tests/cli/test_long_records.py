@@ -74,9 +74,9 @@ def test_the_program_takes_the_memory_of_an_hour(model: Path, tmp_path: Path) ->
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         peaks_mb[hours] = int(done.stderr.split()[-1]) / 1024
-        with (out / f"h{hours}.windows.csv").open(newline="") as file:
+        with (out / f"h{hours}" / "windows.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == hours * 720 - 1
-        summary = json.loads((out / f"h{hours}.json").read_text())["summary"]
+        summary = json.loads((out / f"h{hours}" / "summary.json").read_text())
         assert summary["share"]["VF"] == pytest.approx(0.1, abs=0.03)
     assert peaks_mb[6] < peaks_mb[1] + 60, peaks_mb

@@ -23,7 +23,18 @@ from ecglens.errors import EcglensError
 from tests.cli.collection import FS, Program, files_in, write_record
 from tests.signals_of import beats
 
-VERBS = ("demo", "windows", "features", "evaluate", "layers", "train", "predict", "backbones")
+VERBS = (
+    "demo",
+    "windows",
+    "features",
+    "evaluate",
+    "layers",
+    "train",
+    "predict",
+    "explain",
+    "score",
+    "backbones",
+)
 HEAVY = ("torch", "openvino", "matplotlib", "sklearn", "scipy", "wfdb", "onnx", "skops", "pandas")
 HEAVY += ("pydicom", "h5py", "pyarrow", "defusedxml")
 # Ctrl-C must arrive also where a shell started the tests in the background, deaf to it.
@@ -166,7 +177,7 @@ class TestErrors:
         monkeypatch.setattr("ecglens.backbones.load_backbone", interrupt)
         done = ecglens("backbones", tiny)
         assert done.code == 130
-        assert done.error == "interrupted; finished files are whole, nothing else was written"
+        assert done.error.startswith("interrupted; finished files are whole; run the same command")
 
     @pytest.mark.parametrize(
         ("words", "message"),
@@ -265,7 +276,8 @@ class TestCtrlC:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
         assert said == (
-            "ecglens: error: interrupted; finished files are whole, nothing else was written\n"
+            "ecglens: error: interrupted; finished files are whole; run the same command again to "
+            "go on\n"
         )
         assert process.returncode == 130
 
@@ -287,11 +299,15 @@ class TestCtrlC:
         assert not list(tmp_path.rglob("*.part"))
 
     @pytest.mark.parametrize("after_s", [0.3, pytest.param(2.0, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
     def test_predict(
-        self, long_recording: Path, model: Path, tmp_path: Path, after_s: float
-    ) -> None:
-        out = tmp_path / "out"
+        self, long_recording: Path, collection: Path, model: Path, tmp_path: Path, after_s: float,
+        jobs: int,
+    ) -> None:  # fmt: skip
+        both = (long_recording, collection / "s00")[:jobs]
         self.interrupted(
-            after_s, "predict", long_recording, "--model", model, "--hop-s", 0.2, "--out", out
-        )
-        assert files_in(tmp_path) == []
+            after_s, "predict", *both, "--model", model, "--hop-s", 0.2, "--jobs", jobs,
+            "--out", tmp_path / "out",
+        )  # fmt: skip
+        assert [name for name in files_in(tmp_path) if "unfinished/judged" not in name] == []
+        assert not list(tmp_path.rglob("*.part"))

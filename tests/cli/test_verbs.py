@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ecglens.backbones import BackboneInfo, engine
 from ecglens.cli import console
-from ecglens.prediction import Timeline, predict_record
-from ecglens.records import Recording
 from ecglens.windows import load_windows
 from tests.cli.collection import FS, Program, files_in, write_collection, write_record
-from tests.signals_of import beats, fibrillation
+from tests.signals_of import beats
 
 QUICK = ("--pca", "8", "--folds", "4", "--bootstrap", "10")
 
@@ -225,158 +220,6 @@ class TestTrain:
         assert done.code == 0
         assert "leaks" not in done.out
         assert "evaluation" not in ecglens(*asked, "--out", out, "--json").json["card"]
-
-
-class TestPredict:
-    def test_text(self, ecglens: Program, model: Path, collection: Path) -> None:
-        done = ecglens("predict", collection / "s02", "--model", model)
-        assert (done.code, done.err) == (0, "")
-        lines = done.out.splitlines()
-        assert lines[0] == "s02, lead II, 1.0 min"
-        assert "note: subject made-s02 was in training" in lines[1]
-        assert lines[2] == "  VF 100.0%"
-        assert lines[3].split() == ["start_s", "end_s", "label", "probability"]
-        assert lines[4].split()[:3] == ["0.000", "60.000", "VF"]
-
-    def test_json(self, ecglens: Program, model: Path, collection: Path) -> None:
-        asked = ("predict", collection / "s00", collection / "s02", "--model", model, "--json")
-        done = ecglens(*asked, "--hop-s", 5)
-        assert done.err == ""
-        said = done.json
-        assert said.keys() == {"records", "failed"}
-        assert said["failed"] == []
-        assert [r["summary"]["record"] for r in said["records"]] == ["s00", "s02"]
-        for record in said["records"]:
-            assert record.keys() == {"summary", "episodes", "windows"}
-            assert len(record["windows"]) == 11
-        assert said["records"][1]["episodes"][0]["label"] == "VF"
-
-    def test_files(self, ecglens: Program, model: Path, collection: Path, tmp_path: Path) -> None:
-        done = ecglens("predict", collection / "s02", "--model", model, "--out", tmp_path / "new")
-        assert done.code == 0
-        assert files_in(tmp_path / "new") == [
-            "s02.episodes.csv", "s02.json", "s02.png", "s02.windows.csv",
-        ]  # fmt: skip
-
-    def test_records_of_one_name_do_not_overwrite_each_other(
-        self, ecglens: Program, model: Path, tmp_path: Path
-    ) -> None:
-        header = write_record(tmp_path / "x" / "one", "r", beats(20, FS))
-        write_record(tmp_path / "x" / "two", "r", beats(20, FS))
-        write_record(tmp_path / "y" / "two", "r", beats(20, FS))
-        # A folder counts files of one name once; a file that is named counts by itself.
-        table = header.with_suffix(".csv")
-        table.write_text("\n".join(f"{v:.3f}" for v in beats(20, FS)))
-        done = ecglens(
-            "predict", tmp_path / "x", tmp_path / "y", table, "--fs", FS, "--model", model,
-            "--out", tmp_path / "out",
-        )  # fmt: skip
-        assert done.code == 0
-        names = [path.name for path in (tmp_path / "out").glob("*.json")]
-        assert sorted(names) == [
-            "one-r-csv.json", "one-r-hea.json", "two-r-hea-1.json", "two-r-hea-2.json",
-        ]  # fmt: skip
-
-    def test_an_unreadable_record_is_no_error(
-        self, ecglens: Program, model: Path, tmp_path: Path
-    ) -> None:
-        write_record(tmp_path, "flat", np.zeros(30 * FS))
-        write_record(tmp_path, "lost", np.full(30 * FS, np.nan))
-        done = ecglens("predict", tmp_path, "--model", model)
-        assert (done.code, done.err) == (0, "")
-        assert done.out.count("unreadable 100.0%") == 2
-        said = ecglens("predict", tmp_path, "--model", model, "--json").json
-        for record, reason in zip(said["records"], ("flat", "missing"), strict=True):
-            assert {window["label"] for window in record["windows"]} == {"unreadable"}
-            assert {window["reason"] for window in record["windows"]} == {reason}
-            assert record["episodes"][0]["probability"] is None
-
-    def test_a_csv_needs_a_rate(self, ecglens: Program, model: Path, tmp_path: Path) -> None:
-        path = tmp_path / "r.csv"
-        path.write_text("\n".join(f"{v:.4f}" for v in fibrillation(30, FS)))
-        done = ecglens("predict", path, "--model", model, "--fs", FS, "--json")
-        assert done.json["records"][0]["episodes"][0]["label"] == "VF"
-        refused = ecglens("predict", path, "--model", model)
-        assert refused.code == 3
-        assert "--fs" in refused.err
-
-    def test_one_bad_record_among_good_ones(
-        self, ecglens: Program, model: Path, tmp_path: Path
-    ) -> None:
-        write_record(tmp_path, "a", beats(20, FS))
-        write_record(tmp_path, "b", beats(20, FS)).with_suffix(".dat").write_bytes(b"\0" * 10)
-        write_record(tmp_path, "c", beats(5, FS))
-        write_record(tmp_path, "d", fibrillation(20, FS))
-        out = tmp_path / "out"
-        done = ecglens("predict", tmp_path, "--model", model, "--out", out)
-        assert done.code == 3, "that of the first record that failed"
-        lines = done.err.splitlines()
-        assert len(lines) == 3
-        assert "b.hea declares 2000 samples, but b.dat holds 5" in lines[0]
-        assert "shorter than one window" in lines[1]
-        assert lines[2] == "ecglens: 2 of 4 records failed"
-        assert [path.name for path in sorted(out.glob("*.json"))] == ["a.json", "d.json"]
-        said = ecglens("predict", tmp_path, "--model", model, "--json")
-        assert said.code == 3
-        assert len(said.json["records"]) == len(said.json["failed"]) == 2
-
-    @pytest.mark.parametrize("options", [("--hop-s", 11), ("--leads", "all")])
-    def test_a_wrong_option_is_said_once_not_for_every_record(
-        self, ecglens: Program, model: Path, collection: Path, options: tuple[object, ...]
-    ) -> None:
-        done = ecglens("predict", collection, "--model", model, *options)
-        assert done.code == 2
-        assert done.error
-
-    def test_a_record_named_twice_counts_once(
-        self, ecglens: Program, model: Path, collection: Path
-    ) -> None:
-        twice = (collection / "s00", collection / "s00.dat", collection / ".." / "made" / "s00.hea")
-        said = ecglens("predict", *twice, "--model", model, "--json").json
-        assert len(said["records"]) == 1
-
-    def test_ctrl_c_leaves_the_files_of_finished_records_whole(
-        self,
-        ecglens: Program,
-        model: Path,
-        collection: Path,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        def predict(model: Any, record: Recording, **options: Any) -> Timeline:
-            if record.record_id == "s01":
-                raise KeyboardInterrupt
-            return predict_record(model, record, **options)
-
-        monkeypatch.setattr("ecglens.prediction.predict_record", predict)
-        both = (collection / "s00", collection / "s01")
-        done = ecglens("predict", *both, "--model", model, "--out", tmp_path)
-        assert done.code == 130
-        assert done.error.startswith("interrupted; finished files are whole")
-        assert files_in(tmp_path) == [
-            "s00.episodes.csv", "s00.json", "s00.png", "s00.windows.csv",
-        ]  # fmt: skip
-        assert len(json.loads((tmp_path / "s00.json").read_text())["windows"]) == 6
-
-    def test_a_bar_of_windows_for_every_record(
-        self,
-        ecglens: Program,
-        model: Path,
-        collection: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        seen: list[tuple[str, int, int]] = []
-
-        @contextmanager
-        def watched(title: str) -> Iterator[Callable[[int, int], None]]:
-            yield lambda done, total: seen.append((title, done, total))
-
-        monkeypatch.setattr("ecglens.cli.predict.progress", watched)
-        monkeypatch.setattr("ecglens.windows.cutting.BLOCK", 4)
-        ecglens("predict", collection / "s00", collection / "s01", "--model", model)
-        assert seen == [
-            (f"s0{i} ({i + 1} of 2), windows", done, 6) for i in (0, 1) for done in (4, 6)
-        ]
 
 
 class TestBackbones:

@@ -162,7 +162,7 @@ def test_nothing_is_left_of_a_write_that_fails(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saving, "_write_rhythms", fail)
+    monkeypatch.setattr(saving, "write_marks", fail)
     with pytest.raises(OutputError, match="No space left on device; choose another place"):
         save_wfdb(record_of(-wave, rhythms=(RhythmSpan(0, 8, "N"),)), tmp_path)
     assert files_in(tmp_path) == ["rec.atr", "rec.dat", "rec.hea"]

@@ -17,6 +17,7 @@ from ecglens.backbones.backbone import Layer
 from ecglens.errors import UsageError, suggest
 
 Floats = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
 
 PLAIN_POOLINGS = ("mean", "max", "std", "meanstd", "timestd")
 _COUNTED = re.compile(r"(bands|time)([1-9][0-9]{0,3})")
@@ -55,6 +56,35 @@ def pool(maps: Floats, pooling: str) -> Floats:
     kind, count = _parse(pooling, maps.shape[2], maps.shape[3])
     pooled = _POOLINGS[kind](np.asarray(maps, dtype=np.float32), count)
     return np.ascontiguousarray(pooled, dtype=np.float32)
+
+
+def unpool(weights: Weights, pooling: str, layer: Layer) -> Weights | None:
+    """Return the weight of every point of a map, given those of the pooled values.
+
+    For every map, ``(unpool(weights, ...) * maps).sum() == (weights * pool(maps, ...)).sum()``
+    but for rounding.
+
+    Args:
+        weights: shape (pooled_size(layer, pooling),).
+        pooling: as for :func:`pool`.
+        layer: the layer that the maps are of.
+
+    Returns:
+        float64 (C, h, w), or None where the pooling is no average, so that there is no such weight.
+
+    Raises:
+        UsageError: the pooling is unknown or k exceeds the map.
+    """
+    kind, count = _parse(pooling, layer.height, layer.width)
+    if kind not in ("mean", "bands", "time"):
+        return None
+    of_stretch = weights.reshape(count, layer.channels).T
+    full = (layer.channels, layer.height, layer.width)
+    if kind == "time":
+        by_column = of_stretch @ _stretches(layer.width, count).astype(np.float64)
+        return np.broadcast_to(by_column[:, None, :] / layer.height, full)
+    by_row = of_stretch @ _stretches(layer.height, count).astype(np.float64)
+    return np.broadcast_to(by_row[:, :, None] / layer.width, full)
 
 
 def pooled_size(layer: Layer, pooling: str) -> int:

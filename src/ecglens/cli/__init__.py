@@ -7,7 +7,7 @@ import sys
 __all__ = ["INTERRUPTED", "INTERRUPTED_TEXT", "main"]
 
 INTERRUPTED = 130
-INTERRUPTED_TEXT = "interrupted; finished files are whole, nothing else was written"
+INTERRUPTED_TEXT = "interrupted; finished files are whole; run the same command again to go on"
 
 
 def main() -> None:

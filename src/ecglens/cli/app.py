@@ -15,10 +15,12 @@ from ecglens.cli import (
     databases,
     demo,
     evaluate,
+    explain,
     features,
     fetch,
     layers,
     predict,
+    score,
     train,
     windows,
 )
@@ -27,8 +29,8 @@ from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 10 download, 130 interrupted. Research use only: not a "
-    "medical device."
+    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 10 download, 130 interrupted. "
+    "Research use only: not a medical device."
 )
 
 
@@ -56,7 +58,7 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    for verb in (
+    verbs = (
         demo,
         windows,
         features,
@@ -64,10 +66,13 @@ def make_app() -> typer.Typer:
         layers,
         train,
         predict,
+        explain,
+        score,
         backbones,
         databases,
         fetch,
-    ):
+    )
+    for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))

@@ -18,6 +18,7 @@ from ecglens.errors import UsageError, suggest
 
 _GROUP = "Windows"
 _NETWORK = "Image and network"
+_DECISIONS = "Decisions"
 _RUN = "Run"
 
 
@@ -83,7 +84,9 @@ class WindowOptions:
     ] = None
     leads: Annotated[
         str,
-        typer.Option(help="first, all, or names by preference: II,MLII.", rich_help_panel=_GROUP),
+        typer.Option(
+            help="first, best, all, or names by preference: II,V5.", rich_help_panel=_GROUP
+        ),
     ] = "first"
     subjects: Annotated[
         Path | None,
@@ -185,6 +188,31 @@ class HeadOptions:
             min=0, help="Principal components kept; 0 for none.", rich_help_panel=_NETWORK
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class DecisionOptions:
+    """When a window is claimed for a class."""
+
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="Share of each class's windows that may lose their class to 'inconclusive' or "
+            "another, over 0 and up to 0.5.",
+            rich_help_panel=_DECISIONS,
+        ),
+    ] = 0.2
+    abstain: Annotated[
+        bool,
+        typer.Option(
+            help="Call windows inconclusive that no class or several fit.",
+            rich_help_panel=_DECISIONS,
+        ),
+    ] = True
+    smooth: Annotated[
+        bool,
+        typer.Option(help="Read the windows of a record together.", rich_help_panel=_DECISIONS),
+    ] = True
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from ecglens.cli.console import say, say_json, table
 from ecglens.cli.options import (
     Databases,
     DataFolder,
+    DecisionOptions,
     EngineOptions,
     FoldOptions,
     HeadOptions,
@@ -42,6 +44,7 @@ def run(
     network: NetworkOptions,
     engine: EngineOptions,
     head: HeadOptions,
+    deciding: DecisionOptions,
     folding: FoldOptions,
     running: RunOptions,
     evaluate: Annotated[
@@ -64,7 +67,15 @@ def run(
         evaluation = cross_validate(
             features, windows.labels, windows, recipe, folding, running.random_state
         )
-    model = fit_model(windows, features, recipe, backbone, random_state=running.random_state)
+    model = fit_model(
+        windows,
+        features,
+        recipe,
+        backbone,
+        alpha=deciding.alpha if deciding.abstain else None,
+        smooth=deciding.smooth,
+        random_state=running.random_state,
+    )
     if evaluation is not None:
         model = replace(model, card={**model.card, "evaluation": evaluation.to_dict()})
     save_model(model, out)
@@ -75,4 +86,19 @@ def run(
     say(table(count_rows(windows)))
     if evaluation is not None:
         say("\n" + evaluation.format_table())
+    if "abstention" in model.card:
+        say("\n" + _abstention(model.card["abstention"]))
     say(f"\nmodel of {', '.join(model.classes)} in {out} ({said['bytes'] / 1e6:.1f} MB)")
+
+
+def _abstention(figures: Mapping[str, Any]) -> str:
+    """Return in a line what the reject rule does to people it was not fitted on."""
+
+    def percent(share: float | None) -> str:
+        return "-" if share is None else f"{share:.1%}"
+
+    return (
+        f"by itself {percent(figures['coverage'])} of new people's windows get a class "
+        f"(alpha {figures['alpha']:g}), of which {percent(figures['error'])} a wrong one; "
+        f"without abstention {percent(figures['error_at_full_coverage'])} would"
+    )

@@ -149,8 +149,8 @@ def read_subjects(path: Path) -> dict[str, str]:
 
 
 def lead_choice(text: str) -> str | list[str]:
-    """Return ``first``, ``all`` or the lead names of a list with commas."""
-    return text if text in ("first", "all") else [name.strip() for name in text.split(",")]
+    """Return ``first``, ``best``, ``all`` or the lead names of a list with commas."""
+    return text if text in ("first", "best", "all") else [name.strip() for name in text.split(",")]
 
 
 def list_records(sources: Sequence[Path]) -> list[Path]:

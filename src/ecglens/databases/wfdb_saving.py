@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ecglens.databases.wfdb_annotations import NAME, Mark, write_marks
 from ecglens.errors import OutputError, UsageError
 from ecglens.readers.wfdb_signals import quiet_wfdb
 from ecglens.records import FloatArray, Record, RhythmSpan
@@ -21,7 +22,6 @@ STEPS_PER_UNIT = 1000.0
 
 _MISSING, _LARGEST = -32768, 32767  # format 16: the lowest value stands for a missing sample
 _BLOCK = 1 << 20
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # 254 bytes of text fit into an annotation, one is the bracket.
 _RHYTHM = re.compile(r"[!-~]{1,250}")
 
@@ -47,7 +47,7 @@ def save_wfdb(record: Record, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     name = record.record_id
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"record name {name!r} cannot name WFDB files: it must consist of letters, digits, "
             "hyphens and underscores; give the record another record_id"
@@ -59,7 +59,7 @@ def save_wfdb(record: Record, folder: str | Path) -> Path:
         sums = _write_samples(record, scales, temporary / f"{name}.dat")
         _write_header(record, scales, sums, temporary)
         if marks:
-            _write_rhythms(marks, name, temporary)
+            write_marks(marks, temporary, name, "atr")
     return folder / f"{name}.hea"
 
 
@@ -126,9 +126,9 @@ def _write_header(
         ).wrheader(str(folder), expanded=False)
 
 
-def _marks(record: Record) -> list[tuple[int, str]]:
-    """Return sample and text of every rhythm change; ``(`` alone ends a rhythm."""
-    marks: list[tuple[int, str]] = []
+def _marks(record: Record) -> list[Mark]:
+    """Return a mark for every rhythm change; ``(`` alone ends a rhythm."""
+    marks: list[Mark] = []
     spans = record.rhythms
     following: Sequence[RhythmSpan | None] = [*spans[1:], None]
     for span, after in zip(spans, following, strict=False):
@@ -145,19 +145,10 @@ def _marks(record: Record) -> list[tuple[int, str]]:
                 f"at {after.start_s:g} s; a WFDB file holds one rhythm at a time"
             )
         if start < end:
-            marks.append((start, f"({span.rhythm}"))
+            marks.append(Mark(start, "+", f"({span.rhythm}"))
         if end < next_start:
-            marks.append((end, "("))
+            marks.append(Mark(end, "+", "("))
     return marks
-
-
-def _write_rhythms(marks: Sequence[tuple[int, str]], name: str, folder: Path) -> None:
-    samples, texts = zip(*marks, strict=True)
-    with quiet_wfdb() as wfdb:
-        wfdb.wrann(
-            name, "atr", np.array(samples), ["+"] * len(marks), aux_note=list(texts),
-            write_dir=str(folder),
-        )  # fmt: skip
 
 
 def _check_leads(record: Record) -> None:

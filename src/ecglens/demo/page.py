@@ -10,7 +10,7 @@ from pathlib import Path
 from ecglens import __version__
 from ecglens.demo.pictures import example_pictures, onset_pictures
 from ecglens.demo.results import DemoResult
-from ecglens.demo.words import CLASS_NAMES, NORMAL, REHEARSAL, RESEARCH_USE, WHY, next_steps
+from ecglens.demo.words import REHEARSAL, WHY, next_steps
 from ecglens.evaluation import Score
 from ecglens.plots import plot_subjects, render_inline
 from ecglens.reports import (
@@ -28,6 +28,7 @@ from ecglens.reports import (
 )
 from ecglens.reports.evaluations import confusion_matrices, score_table
 from ecglens.reports.timelines import burden_table, false_table, match_table, rhythm_strip
+from ecglens.reports.words import CLASS_NAMES, NORMAL, RESEARCH_USE
 
 
 def make_page(result: DemoResult, folder: Path) -> Page:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.demo.results import DemoResult
-from ecglens.demo.words import CLASS_NAMES, NORMAL
 from ecglens.images import ImageSettings, make_images
 from ecglens.plots import plot_stretch, render_inline
 from ecglens.reports import Picture, clock
+from ecglens.reports.words import CLASS_NAMES, NORMAL
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import WindowRule, Windows, cut_record
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from ecglens import __version__
 from ecglens.databases.synthetic.seeds import check_seed
-from ecglens.demo.words import NORMAL, REHEARSAL, RESEARCH_USE, WHY
+from ecglens.demo.words import REHEARSAL, WHY
 from ecglens.errors import UsageError
 from ecglens.evaluation import EpisodeMatch, Evaluation, agreement, match_episodes
 from ecglens.models import RhythmModel
 from ecglens.prediction import Timeline
 from ecglens.records import Record
+from ecglens.reports.words import NORMAL, RESEARCH_USE
 from ecglens.windows import Windows
 
 Span = tuple[float, float, str]

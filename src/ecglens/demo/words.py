@@ -12,17 +12,6 @@ WHY = (
     "Their ECG is computed, cleaner and more alike than that of people: no figure here tells how "
     "well anything works on a person."
 )
-RESEARCH_USE = "Research use only. ecglens is not a medical device; not for diagnosis or treatment."
-
-NORMAL = "N"
-"""Its stretches are what lies between episodes."""
-
-CLASS_NAMES = {
-    "N": "normal rhythm",
-    "AF": "atrial fibrillation",
-    "VF": "ventricular fibrillation or flutter",
-    "ST": "change of the ST segment",
-}
 
 
 def next_steps(backbone: str, folder: Path) -> tuple[tuple[str, str], ...]:

@@ -24,6 +24,7 @@ from ecglens.records import check_fs
 
 FloatArray = npt.NDArray[np.float64]
 
+IMAGE_COLOURS = "magma"
 _STRETCH_IN = (4.6, 2.9)
 
 
@@ -58,7 +59,7 @@ def plot_examples(
     for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
         _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
         _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
-        _label_hz(right, row_hz, frequency_ticks)
+        label_hz(right, row_hz, frequency_ticks)
     for axes in rows[-1]:
         axes.set_xlim(0, length_s)
         axes.set_xlabel("seconds")
@@ -107,7 +108,7 @@ def plot_stretch(
     upper.set_axisbelow(True)
     tidy(upper, spines=()).tick_params(length=0)
     _draw_images(lower, pictures, origin_s, signals.shape[1] / fs)
-    _label_hz(lower, row_hz, None)
+    label_hz(lower, row_hz, None)
     for axes in (upper, lower):
         _draw_marks(axes, marks or {}, named=axes is upper)
     lower.set_xlim(origin_s, origin_s + signals.size / fs)
@@ -147,12 +148,25 @@ def _draw_marks(axes: Axes, marks: Mapping[str, float], *, named: bool) -> None:
             )
 
 
-def _label_hz(axes: Axes, row_hz: npt.ArrayLike, ticks: Sequence[float] | None) -> None:
-    """Label the frequency axis of an image whose rows run from 0 to 1."""
+def hz_ticks(
+    row_hz: npt.ArrayLike, ticks: Sequence[float] | None = None
+) -> list[tuple[float, str]]:
+    """Return where an image is labelled, from 0 (bottom) to 1 (top), and the frequency in Hz.
+
+    Args:
+        row_hz: frequency of each row of the image in Hz, falling, shape (height,).
+        ticks: frequencies to label; by default round ones that stand far enough apart.
+    """
     rows_hz = np.asarray(row_hz, dtype=np.float64)[::-1]
     places = np.linspace(0, 1, len(rows_hz))
     chosen = _round_hz(rows_hz, places) if ticks is None else list(ticks)
-    axes.set_yticks(np.interp(chosen, rows_hz, places), [f"{hz:g}" for hz in chosen])
+    return [(float(np.interp(hz, rows_hz, places)), f"{hz:g}") for hz in chosen]
+
+
+def label_hz(axes: Axes, row_hz: npt.ArrayLike, ticks: Sequence[float] | None) -> None:
+    """Label the frequency axis of an image whose rows run from 0 to 1."""
+    places, texts = zip(*hz_ticks(row_hz, ticks), strict=True)
+    axes.set_yticks(places, texts)
 
 
 def _round_hz(rows_hz: FloatArray, places: FloatArray) -> list[float]:
@@ -188,7 +202,7 @@ def _draw_image(
         )
     axes.imshow(
         image,
-        cmap="magma",
+        cmap=IMAGE_COLOURS,
         vmin=0.0,
         vmax=1.0,
         aspect="auto",

@@ -20,6 +20,7 @@ class Evidence:
         start_s: start of each window in seconds, shape (n_windows,).
         unreadable: why a window cannot be judged, ``""`` where it can.
         probabilities: calibrated, shape (n_windows, n_classes); NaN where unreadable.
+        distances: from the training windows, shape (n_windows,); NaN where unreadable.
         quality: of the signal, 0 to 1 (clean).
         heart_rate: beats/min; NaN where too few beats can be found.
     """
@@ -27,6 +28,7 @@ class Evidence:
     start_s: Numbers
     unreadable: npt.NDArray[np.str_]
     probabilities: Numbers
+    distances: Numbers
     quality: Numbers
     heart_rate: Numbers
 

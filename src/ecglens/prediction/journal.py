@@ -6,8 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+from ecglens.errors import OutputError
 from ecglens.files import make_folder, write_text
 from ecglens.prediction.evidence import Evidence
+
+_ATTEMPTS = 5
 
 
 class Journal:
@@ -39,9 +42,18 @@ class Journal:
         Raises:
             OutputError: the folder cannot be made or written.
         """
-        make_folder(self.folder)
-        kept = {"key": self.key, "evidence": evidence.to_dict()}
-        write_text(self._path(lead, block), json.dumps(kept))
+        text = json.dumps({"key": self.key, "evidence": evidence.to_dict()})
+        for attempt in range(_ATTEMPTS):
+            make_folder(self.folder)
+            try:
+                write_text(self._path(lead, block), text)
+            except OutputError as error:
+                # Another run of the same recording may have cleared the folder just now.
+                gone = isinstance(error.__cause__, FileNotFoundError)
+                if not gone or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def clear(self) -> None:
         """Remove the folder, when what it helped to make is whole."""

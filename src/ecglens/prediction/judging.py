@@ -9,14 +9,45 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
+from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
-from ecglens.prediction.timeline import INCONCLUSIVE, UNREADABLE, Timeline
+from ecglens.prediction.leads import join_leads
+from ecglens.prediction.timeline import Timeline
+from ecglens.quality import measure_quality
 from ecglens.records import Recording
-from ecglens.signals import unreadable_reasons
-from ecglens.windows import LeadChoice, WindowRule, Windows, count_windows, window_blocks
+from ecglens.windows import (
+    LeadChoice,
+    WindowRule,
+    Windows,
+    count_windows,
+    lead_rows,
+    window_blocks,
+)
+
+PLAUSIBLE_RATE = (40.0, 130.0)
+"""Median heart rate of a record in beats/min outside of which its sampling rate is doubted: hearts
+at rest beat 50 to 100 times, and a rate wrong by two makes 35 or 140 of 70."""
+
+_ENOUGH_RATES = 3
+
+_FEW_RATES = 0.1
+"""Share of the readable windows with a heart rate, below which beats are said to be missing."""
+
+
+class WindowJudgement(Protocol):
+    """What a model says of each window by itself."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Calibrated, shape (n_windows, n_classes)."""
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        """From the training windows, shape (n_windows,)."""
 
 
 class WindowClassifier(Protocol):
@@ -35,22 +66,26 @@ class WindowClassifier(Protocol):
         """Length of a window in seconds."""
 
     @property
-    def min_probability(self) -> float:
-        """Below it, the likeliest class is not claimed: the window is inconclusive."""
+    def reject_rule(self) -> RejectRule:
+        """Which windows are claimed for a class, each by itself."""
+
+    @property
+    def rhythm_change(self) -> RhythmChange:
+        """How rhythms change from window to window."""
 
     @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
 
-    def predict_proba(self, X: npt.ArrayLike, fs: float) -> npt.NDArray[np.float64]:
-        """Return class probabilities of readable windows, shape (n_windows, n_classes)."""
+    def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
+        """Return what is said of readable windows, each by itself."""
 
 
 def predict_record(
     model: WindowClassifier,
     record: Recording,
     *,
-    leads: LeadChoice = "first",
+    leads: LeadChoice = "best",
     hop_s: float | None = None,
     journal: Journal | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -63,7 +98,9 @@ def predict_record(
     Args:
         model: for example :func:`ecglens.load_model` of a file.
         record: the recording, in memory or on disk; annotations are not looked at.
-        leads: ``"first"``, or names in order of preference.
+        leads: ``"best"`` (the most readable, :func:`ecglens.quality.choose_lead`), ``"first"``,
+            names in order of preference, or ``"all"``: every lead is judged, and what they say is
+            combined.
         hop_s: from one window to the next in seconds, up to the window's length; None means the
             window's length (no overlap).
         journal: where blocks of windows are kept as they are judged, and found by a later run.
@@ -73,29 +110,36 @@ def predict_record(
         WindowError: the record is shorter than one window.
         RecordError: it lacks the leads asked for, or its file cannot be decoded.
         OutputError: the journal cannot be written.
-        UsageError: ``hop_s`` is out of range, or ``leads`` is ``"all"``.
+        UsageError: ``hop_s`` is out of range.
     """
-    if leads == "all":
-        raise UsageError("a timeline is of one lead; name the lead, or call once per lead")
     if hop_s is not None and not 0 < hop_s <= model.length_s:
         raise UsageError(
             f"hop must be over 0 and up to the window's {model.length_s:g} s, got {hop_s:g} s; "
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    lead, evidence = _gather(model, record, rule, journal, progress)
+    names, judged = _gather(model, record, rule, journal, progress)
+    evidence = join_leads(judged)
+    decision = decide(
+        evidence.probabilities,
+        evidence.distances,
+        evidence.unreadable,
+        rule.hop_samples / rule.fs,
+        model.reject_rule,
+        model.rhythm_change,
+    )
     timeline = Timeline(
         record_id=record.record_id,
-        lead=lead,
+        lead="+".join(names),
         duration_s=record.duration_s,
         length_s=rule.n_samples / rule.fs,
         hop_s=rule.hop_samples / rule.fs,
         classes=model.classes,
         start_s=evidence.start_s,
-        labels=_decide(evidence, model),
-        reasons=evidence.unreadable,
+        labels=decision.labels,
+        reasons=decision.reasons,
         probabilities=evidence.probabilities,
-        posteriors=evidence.probabilities,
+        posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
@@ -108,39 +152,47 @@ def _gather(
     rule: WindowRule,
     journal: Journal | None,
     progress: Callable[[int, int], None] | None,
-) -> tuple[str, Evidence]:
-    """Return the name of the lead and the evidence of all its windows."""
-    parts: list[Evidence] = []
-    lead = ""
-    done, total = 0, count_windows(record, rule)
-    for number, windows in enumerate(window_blocks(record, rule)):
-        lead = str(windows.leads[0])
-        row = record.lead_index(lead)
-        part = None if journal is None else journal.load(row, number)
-        if part is None or len(part) != len(windows):
-            part = _judge(model, windows)
-            if journal is not None:
-                journal.save(row, number, part)
-        parts.append(part)
-        done += len(windows)
-        if progress is not None:
-            progress(done, total)
-    return lead, Evidence.join(parts)
+) -> tuple[list[str], list[Evidence]]:
+    """Return the names of the leads that were judged, and the evidence of all windows of each."""
+    rows = lead_rows(record, rule.leads)
+    judged: list[Evidence] = []
+    done, total = 0, count_windows(record, rule) * len(rows)
+    for row in rows:
+        parts: list[Evidence] = []
+        for windows in window_blocks(record, rule, rows=[row]):
+            place = (row, len(parts))
+            part = None if journal is None else journal.load(*place)
+            if part is None or len(part) != len(windows):
+                part = _judge(model, windows)
+                if journal is not None:
+                    journal.save(*place, part)
+            parts.append(part)
+            done += len(windows)
+            if progress is not None:
+                progress(done, total)
+        judged.append(Evidence.join(parts))
+    return [record.lead_names[row] for row in rows], judged
 
 
 def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     """Return what can be said of each window by itself."""
-    unreadable = unreadable_reasons(windows.X, windows.fs)
-    readable = unreadable == ""
+    quality = measure_quality(windows.X, windows.fs)
+    readable = quality.readable
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
+    distances = np.full(len(windows), np.nan)
+    heart_rate = np.full(len(windows), np.nan)
     if readable.any():
-        probabilities[readable] = model.predict_proba(windows.X[readable], windows.fs)
+        X = windows.X[readable]
+        judged = model.judge(X, windows.fs)
+        probabilities[readable], distances[readable] = judged.probabilities, judged.distances
+        heart_rate[readable] = heart_rates(X, windows.fs)
     return Evidence(
         start_s=windows.start_s,
-        unreadable=unreadable,
+        unreadable=quality.reasons,
         probabilities=probabilities,
-        quality=readable.astype(np.float64),
-        heart_rate=np.full(len(windows), np.nan),
+        distances=distances,
+        quality=quality.score,
+        heart_rate=heart_rate,
     )
 
 
@@ -152,14 +204,26 @@ def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tu
     rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
+    n_readable = int((timeline.labels != UNREADABLE).sum())
+    notes += _doubt_of_rate(timeline.heart_rate, n_readable)
     return tuple(notes)
 
 
-def _decide(evidence: Evidence, model: WindowClassifier) -> npt.NDArray[np.str_]:
-    readable = evidence.unreadable == ""
-    labels = np.full(len(readable), UNREADABLE, dtype=object)
-    sure = evidence.probabilities[readable]
-    names = np.array(model.classes, dtype=object)[sure.argmax(axis=1)]
-    names[sure.max(axis=1) < model.min_probability] = INCONCLUSIVE
-    labels[readable] = names
-    return labels.astype(np.str_)
+def _doubt_of_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list[str]:
+    """Say that a heart rate is one that hardly anyone keeps for a whole record, or is none."""
+    n_known = int(np.isfinite(heart_rate).sum())
+    if n_readable >= _ENOUGH_RATES and n_known < _FEW_RATES * n_readable:
+        return [
+            f"beats can be counted in {n_known} of {n_readable} readable windows; "
+            "if there are beats, is the sampling rate right (--fs)?"
+        ]
+    if n_known < _ENOUGH_RATES:
+        return []
+    usual = float(np.nanmedian(heart_rate))
+    slowest, fastest = PLAUSIBLE_RATE
+    if slowest <= usual <= fastest:
+        return []
+    return [
+        f"the median heart rate is {usual:.0f}/min, which is doubtful; "
+        "is the sampling rate right (--fs)?"
+    ]

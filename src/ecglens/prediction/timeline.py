@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.files import write_atomically, write_table
+from ecglens.prediction.summaries import summarise
+from ecglens.prediction.tables import write_parquet
 
 StrArray = npt.NDArray[np.str_]
 Numbers = npt.NDArray[np.float64]
-
-UNREADABLE = "unreadable"
-INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +116,24 @@ class Timeline:
         inner = self.start_s[1:] + (self.length_s - self.hop_s) / 2
         return np.concatenate([self.start_s[:1], inner, [end]])
 
+    @property
+    def stretch_s(self) -> Numbers:
+        """Seconds that each window speaks for, shape (n_windows,); they add up to the episodes."""
+        return np.diff(self._bounds())
+
     def summary(self) -> dict[str, Any]:
-        """Return seconds and share of each label, JSON-ready.
+        """Return the timeline in figures, JSON-ready.
+
+        ``seconds`` and ``share`` of each label, and in ``burden`` the same in minutes and per cent
+        with number of episodes and the longest one; ``reasons`` of what is inconclusive or
+        unreadable, in seconds; ``quality`` of all windows and ``heart_rate`` (beats/min) of those
+        that are readable and not ventricular fibrillation, as least, 5th percentile, median, 95th
+        and greatest, None where there is none.
 
         Shares are of the readable time, so that a lead that was off makes no burden smaller; the
         share of the unreadable is of all time covered.
         """
-        episodes = self.episodes
-        covered_s = sum(episode.duration_s for episode in episodes)
-        labels = [*self.classes, INCONCLUSIVE, UNREADABLE]
-        seconds = {
-            label: sum(e.duration_s for e in episodes if e.label == label) for label in labels
-        }
-        readable_s = covered_s - seconds[UNREADABLE]
-        return {
-            "record": self.record_id,
-            "lead": self.lead,
-            "duration_s": self.duration_s,
-            "covered_s": covered_s,
-            "readable_s": readable_s,
-            "seconds": seconds,
-            "share": {
-                label: value / (covered_s if label == UNREADABLE else readable_s or covered_s)
-                for label, value in seconds.items()
-            },
-            "n_episodes": len(episodes),
-            "notes": list(self.notes),
-        }
+        return summarise(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary, episodes and windows, JSON-ready."""
@@ -174,10 +164,23 @@ class Timeline:
 
     def save_windows_csv(self, path: str | Path) -> None:
         """Write one line per window."""
+        columns = self._table()
+        write_table(Path(path), list(columns), zip(*columns.values(), strict=True))
+
+    def save_windows_parquet(self, path: str | Path) -> None:
+        """Write one row per window, with the columns of the CSV file.
+
+        Raises:
+            UsageError: pyarrow is not installed.
+        """
+        write_parquet(Path(path), self._table())
+
+    def _table(self) -> dict[str, list[Any]]:
+        """Return the columns with times to the microsecond."""
         columns = self._columns()
         for name in ("start_s", "end_s"):
             columns[name] = np.round(columns[name], 6).tolist()
-        write_table(Path(path), list(columns), zip(*columns.values(), strict=True))
+        return columns
 
     def save_episodes_csv(self, path: str | Path) -> None:
         """Write one line per episode."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
+from ecglens.lead_names import plain_lead
 from ecglens.readers.assembly import (
     MAX_LEADS,
     LeadName,
@@ -23,7 +24,6 @@ from ecglens.readers.assembly import (
     mv_per_unit,
     subject_of,
 )
-from ecglens.readers.lead_names import plain_lead
 from ecglens.readers.source import ArraySamples, RecordSource
 
 ROOT = "AnnotatedECG"

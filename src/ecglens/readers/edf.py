@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
+from ecglens.lead_names import names_ecg, plain_lead
 from ecglens.readers.assembly import (
     MAX_VALUES,
     LeadName,
@@ -22,7 +23,6 @@ from ecglens.readers.assembly import (
 )
 from ecglens.readers.edf_annotations import BYTES_AT_A_TIME, EdfAnnotations, read_annotations
 from ecglens.readers.edf_header import EdfHeader, EdfSignal, read_edf_header
-from ecglens.readers.lead_names import names_ecg, plain_lead
 from ecglens.readers.source import RecordSource
 from ecglens.records import FloatArray
 

@@ -20,6 +20,8 @@ from ecglens.readers.text import lead_of
 from ecglens.readers.timing import is_timing, read_timing
 
 MARK = b"PAR1"
+OWN_KEY = b"ecglens"
+"""In the metadata of a file that this program wrote: it holds results, not a recording."""
 # A table of numbers never packs better.
 MAX_PACKING = 1000
 _ALWAYS_FITS = 2**26
@@ -34,10 +36,11 @@ def is_parquet(head: bytes) -> bool:
 
 
 def may_be_record(path: Path) -> bool:
-    """Tell whether a file has a column of numbers, or cannot tell; never raises."""
+    """Tell whether a foreign file has a column of numbers, or cannot tell; never raises."""
     try:
         with _opened(path) as file:
-            return bool(_numeric(file.schema_arrow))
+            schema = file.schema_arrow
+            return OWN_KEY not in (schema.metadata or {}) and bool(_numeric(schema))
     except RecordError:
         return True
 

@@ -23,7 +23,7 @@ from ecglens.readers import (
     wfdb_records,
 )
 from ecglens.readers.source import RecordSource
-from ecglens.readers.wfdb_rhythms import USUAL, Convention
+from ecglens.readers.wfdb_rhythms import USUAL, USUAL_ANNOTATORS, Convention
 from ecglens.records import Record, check_fs
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -166,6 +166,30 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(found.values())
 
 
+def files_of(path: str | os.PathLike[str]) -> list[Path]:
+    """List the files that a recording is read from, some of which may not be there.
+
+    Of a WFDB record these are its header, segments, signals and rhythm annotations.
+
+    Raises:
+        RecordError: there is no such record.
+    """
+    place = Path(path)
+    if _format_of(place) is not None:
+        return [place]
+    header = _header_of(place)
+    parts = wfdb_header.parts_of(header)
+    below = [each for part in parts if part.suffix == ".hea" for each in wfdb_header.parts_of(part)]
+    notes = [header.with_suffix(f".{ending}") for ending in USUAL_ANNOTATORS]
+    inside = header.parent.resolve()
+    return [
+        each
+        for each in dict.fromkeys([header, *parts, *below, *filter(Path.exists, notes)])
+        # A name that leads elsewhere is refused when the record is opened.
+        if each.resolve().is_relative_to(inside)
+    ]
+
+
 def _visible_files(top: Path) -> Iterator[Path]:
     inside = top.resolve()
     for folder, subfolders, names in os.walk(top):
@@ -241,3 +265,9 @@ def _check_file(path: Path) -> None:
         raise RecordError(f"{path} is not a regular file; give a recording")
     if path.stat().st_size == 0:
         raise RecordError(f"{path} is empty; give a recording")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        cure = "; ask for permission" if isinstance(error, PermissionError) else ""
+        raise RecordError(f"cannot read {path}: {reason}{cure}") from error

@@ -169,7 +169,8 @@ def _read_table(path: Path, layout: _Layout) -> npt.NDArray[np.float64]:
         if len(cells) != width:
             raise RecordError(
                 f"{path}, line {number} has {len(cells)} values where {width} are expected; "
-                "every row needs one value per column"
+                "every row needs one value per column, and decimal commas need semicolons or tabs "
+                "between columns"
             )
         flat.extend(_numbers(path, number, cells, layout))
     if not flat:

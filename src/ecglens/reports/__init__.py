@@ -8,10 +8,12 @@ from ecglens.reports.blocks import (
     Columns,
     Commands,
     Facts,
+    Folded,
     Lane,
     Matrix,
     Notice,
     Picture,
+    Shares,
     Strip,
     Table,
     Text,
@@ -20,24 +22,30 @@ from ecglens.reports.blocks import (
 )
 from ecglens.reports.page import Page, Section, render_html, save_html
 from ecglens.reports.strips import clock
+from ecglens.reports.time_plots import Curve, Panel, TimePlot
 
 __all__ = [
     "Block",
     "Cell",
     "Columns",
     "Commands",
+    "Curve",
     "Facts",
+    "Folded",
     "Lane",
     "Matrix",
     "Notice",
     "Page",
+    "Panel",
     "Picture",
     "Section",
+    "Shares",
     "Strip",
     "Table",
     "Text",
     "Tile",
     "Tiles",
+    "TimePlot",
     "clock",
     "render_html",
     "save_html",

@@ -163,6 +163,20 @@ class Strip(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Shares(Block):
+    """Parts of a whole as a bar.
+
+    Attributes:
+        parts: label, share and what the share is in words.
+        caption: of what.
+    """
+
+    template: ClassVar[str] = "shares.html"
+    parts: Sequence[tuple[str, float, str]]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture(Block):
     """A figure.
 
@@ -189,6 +203,20 @@ class Columns(Block):
     """Blocks beside each other where the page is wide enough, else below each other."""
 
     template: ClassVar[str] = "columns.html"
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Block):
+    """Blocks that are seen when one asks for them.
+
+    Attributes:
+        title: what there is to be seen.
+        blocks: that are folded.
+    """
+
+    template: ClassVar[str] = "folded.html"
+    title: str
     blocks: Sequence[Block]
 
 

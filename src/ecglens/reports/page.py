@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,10 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecglens import __version__
 from ecglens.files import write_text
-from ecglens.plots.style import FAINT, GRID, INK, NEUTRAL, colours_of
+from ecglens.plots.style import FAINT, GRID, INK, MARK, NEUTRAL, colours_of
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE
+from ecglens.reports import time_plots
 from ecglens.reports.blocks import Block
-from ecglens.reports.strips import labels_of, lines_of
+from ecglens.reports.strips import labels_of, lines_of, said_of
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,19 @@ def render_html(page: Page) -> str:
             mark=lambda label: marks.get(label, "unknown"),
             lines_of=lines_of,
             labels_of=labels_of,
+            said_of=said_of,
+            next_number=itertools.count(1).__next__,
+            zooms=time_plots.ZOOMS,
+            width_of=time_plots.width_of,
+            height_at=time_plots.height_at,
+            paths_of=time_plots.paths_of,
+            png_url=time_plots.png_url,
+            time_ticks=time_plots.ticks_of,
             ink=INK,
             faint=FAINT,
             grid=GRID,
             neutral=NEUTRAL,
+            moment=MARK,
             version=__version__,
         )
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from ecglens.reports.blocks import Span, Strip
 
-_TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 7
+_MOST_SAID = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ def labels_of(strip: Strip) -> list[str]:
     return sorted({label for lane in strip.lanes for _, _, label in lane.spans})
 
 
+def said_of(bars: Sequence[Bar]) -> str:
+    """Return the bars of a lane in words, for those who cannot see them."""
+    if len(bars) <= _MOST_SAID:
+        return "; ".join(bar.text for bar in bars)
+    labels = sorted({bar.label for bar in bars})
+    return f"{len(bars)} stretches of {', '.join(labels)}, listed in a table of the page"
+
+
 def _bars(spans: Sequence[Span], start_s: float, end_s: float, length_s: float) -> Iterator[Bar]:
     for start, end, label in spans:
         left, right = max(start, start_s), min(end, end_s)
@@ -65,7 +74,7 @@ def _bars(spans: Sequence[Span], start_s: float, end_s: float, length_s: float) 
 
 
 def _ticks(start_s: float, end_s: float, length_s: float) -> Iterator[tuple[float, str]]:
-    step = next((s for s in _TICKS_S if length_s / s < _MOST_TICKS), _TICKS_S[-1])
+    step = next((s for s in TICKS_S if length_s / s < _MOST_TICKS), TICKS_S[-1])
     for number in range(math.floor((end_s - start_s) / step + 1e-9) + 1):
         yield 100 * number * step / length_s, clock(start_s + number * step)
 

@@ -2,22 +2,76 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from ecglens.evaluation import EpisodeMatch
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE, Timeline
 from ecglens.reports.blocks import Cell, Lane, Span, Strip, Table
 from ecglens.reports.strips import clock
+from ecglens.reports.words import rank_of
 
 MOST_ROWS = 30
+MOST_SPANS = 2500
+_LINES_S = tuple(3600.0 * hours for hours in (1, 2, 3, 4, 6, 12, 24))
+_MOST_LINES = 48
+_CELLS_S = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
 def rhythm_strip(timeline: Timeline, reference: Sequence[Span] = ()) -> Strip:
-    """Return the predicted rhythm over time, above the annotated one where there is one."""
-    lanes = [Lane("predicted", spans_of(timeline))]
+    """Return the predicted rhythm over time, above the annotated one where there is one.
+
+    There are at most 48 lines of whole hours, up to a week, and some 2,500 spans; see
+    :func:`thin_spans`.
+    """
+    spans, cell_s = thin_spans(spans_of(timeline), timeline.duration_s, MOST_SPANS)
+    lanes = [Lane("predicted" if reference else "rhythm", spans)]
     if reference:
         lanes.append(Lane("true", tuple(reference)))
-    return Strip(tuple(lanes), timeline.duration_s)
+    fits = (line_s for line_s in _LINES_S if timeline.duration_s <= _MOST_LINES * line_s)
+    return Strip(tuple(lanes), timeline.duration_s, next(fits, _LINES_S[-1]), _coarse(cell_s))
+
+
+def _coarse(cell_s: float) -> str:
+    return (
+        f"Drawn in steps of {cell_s:g} s: of what is shorter, the most urgent is seen."
+        if cell_s
+        else ""
+    )
+
+
+def thin_spans(
+    spans: Sequence[Span], duration_s: float, most: int
+) -> tuple[tuple[Span, ...], float]:
+    """Return at most so many spans, or as few as there can be, that look like those given.
+
+    Where there are more, time is divided into equal cells, each of which has the most urgent label
+    that touches it; see :func:`ecglens.reports.words.rank_of`.
+
+    Returns:
+        The spans, and the length of a cell in seconds, 0 where the spans are those given.
+    """
+    if len(spans) <= most:
+        return tuple(spans), 0.0
+    urgent = sorted({label for _, _, label in spans}, key=lambda label: (rank_of(label), label))
+    thinned: tuple[Span, ...] = ()
+    for cell_s in _CELLS_S:
+        cells = np.full(math.ceil(duration_s / cell_s), len(urgent), dtype=np.int64)
+        for start, end, label in spans:
+            part = slice(math.floor(start / cell_s + 1e-9), math.ceil(end / cell_s - 1e-9))
+            cells[part] = np.minimum(cells[part], urgent.index(label))
+        edges = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
+        thinned = tuple(
+            (first * cell_s, min(last * cell_s, duration_s), urgent[cells[first]])
+            for first, last in itertools.pairwise(edges)
+            if cells[first] < len(urgent)
+        )
+        if len(thinned) <= most:
+            break
+    return thinned, float(cell_s)
 
 
 def spans_of(timeline: Timeline) -> tuple[Span, ...]:

@@ -5,6 +5,7 @@ from ecglens.windows.cutting import (
     WindowRule,
     count_windows,
     cut_record,
+    lead_rows,
     window_blocks,
 )
 from ecglens.windows.data import Windows, balance_windows, concatenate_windows
@@ -19,6 +20,7 @@ __all__ = [
     "concatenate_windows",
     "count_windows",
     "cut_record",
+    "lead_rows",
     "load_windows",
     "make_windows",
     "save_windows",

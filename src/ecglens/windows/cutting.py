@@ -10,6 +10,7 @@ import numpy as np
 
 from ecglens.databases import subject_of
 from ecglens.errors import UsageError, WindowError
+from ecglens.quality import choose_lead
 from ecglens.records import Recording, check_fs
 from ecglens.signals import fill_gaps, resample
 from ecglens.windows.data import FloatArray, StrArray, Windows, concatenate_windows
@@ -35,8 +36,8 @@ class WindowRule:
         purity: share of a window that must carry its class, 0 (exclusive) to 1; the other part
             must not carry a second class. 1 means the whole window.
         fs: common sampling rate of the windows in Hz.
-        leads: ``"first"``, ``"all"``, or names in order of preference (the first that a record
-            has is used).
+        leads: ``"first"``, ``"best"`` (:func:`ecglens.quality.choose_lead`), ``"all"``, or names
+            in order of preference (the first that a record has, in any usual spelling, is used).
 
     Raises:
         UsageError: a value is out of its range.
@@ -82,14 +83,18 @@ def cut_record(record: Recording, rule: WindowRule) -> Windows:
     """
     blocks = [
         block
-        for row in _rows(record, rule.leads)
+        for row in lead_rows(record, rule.leads)
         for block in _lead_blocks(record, row, rule, BLOCK)
     ]
     return concatenate_windows(blocks)
 
 
 def window_blocks(
-    record: Recording, rule: WindowRule, size: int | None = None
+    record: Recording,
+    rule: WindowRule,
+    size: int | None = None,
+    *,
+    rows: Sequence[int] | None = None,
 ) -> Iterator[Windows]:
     """Cut a record into the windows of :func:`cut_record`, some at a time.
 
@@ -99,12 +104,13 @@ def window_blocks(
         record: in memory or on disk.
         rule: how to cut.
         size: windows of a block (512 by default); the last block of a lead may have fewer.
+        rows: leads by row, instead of the rule's choice.
 
     Raises:
         WindowError: the record is shorter than one window.
         RecordError: it lacks the leads asked for, or its file cannot be decoded.
     """
-    for row in _rows(record, rule.leads):
+    for row in lead_rows(record, rule.leads) if rows is None else rows:
         yield from _lead_blocks(record, row, rule, size or BLOCK)
 
 
@@ -114,15 +120,22 @@ def count_windows(record: Recording, rule: WindowRule) -> int:
     return max(0, (n_samples - rule.n_samples) // rule.hop_samples + 1)
 
 
-def _rows(record: Recording, leads: LeadChoice) -> list[int]:
+def lead_rows(record: Recording, leads: LeadChoice) -> list[int]:
+    """Return the rows of a record that a choice of leads stands for.
+
+    Raises:
+        RecordError: it lacks the leads asked for.
+    """
     if leads == "first":
         return [0]
     if leads == "all":
         return list(range(record.n_leads))
+    if leads == "best":
+        return [choose_lead(record)]
     wanted = [leads] if isinstance(leads, str) else list(leads)
-    names = {name.casefold() for name in record.lead_names}
-    present = [lead for lead in wanted if lead.casefold() in names]
-    return [record.lead_index(present[0] if present else wanted[0])]
+    found = (record.find_lead(lead) for lead in wanted)
+    row = next((row for row in found if row is not None), None)
+    return [record.lead_index(wanted[0]) if row is None else row]
 
 
 def _lead_blocks(record: Recording, row: int, rule: WindowRule, size: int) -> Iterator[Windows]:

@@ -1,4 +1,4 @@
-"""Trained models: fitting one, and one file on disk that runs no code when opened."""
+"""One file on disk for a model, that runs no code when opened."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ import io
 import json
 import platform
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from ecglens.backbones import Backbone, backbone_from_onnx
 from ecglens.backbones.cutting import cut_backbone
-from ecglens.cache import FeatureStore
-from ecglens.classifiers import calibrate
-from ecglens.errors import EcglensError, ModelFileError, WindowError
-from ecglens.features import EngineSettings, Extractor, concatenate_outputs
+from ecglens.decisions import FeatureDistance, RejectRule, RhythmChange
+from ecglens.decisions.words import FloatArray
+from ecglens.errors import EcglensError, ModelFileError
+from ecglens.features import EngineSettings
 from ecglens.files import write_atomically
 from ecglens.lean_skops import import_skops
+from ecglens.models.model import RhythmModel
+from ecglens.npy import read_array
 from ecglens.recipes import Recipe
-from ecglens.windows import Windows
 
 FORMAT = "ecglens-model"
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever an older program could misread a newer file."""
 
 _MANIFEST, _BACKBONE, _HEAD = "manifest.json", "backbone.onnx", "head.skops"
+_AXES, _CENTRES = "distance_axes.npy", "distance_centres.npy"
 _MAX_MANIFEST = 16 << 20
-_CALIBRATION_FOLDS = 5
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
+_MEMBERS = (
+    sorted((_MANIFEST, _BACKBONE, _HEAD)),
+    sorted((_MANIFEST, _BACKBONE, _HEAD, _AXES, _CENTRES)),
+)
 
 # Types that skops does not trust by itself and that a calibrated head is made of. None of them
 # runs anything when it is rebuilt.
@@ -45,169 +49,11 @@ TRUSTED_TYPES = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RhythmModel:
-    """A classifier of windows, ready to use.
-
-    Attributes:
-        classes: in the order of the columns of :meth:`predict_proba`.
-        fs: rate in Hz of the windows it was trained on.
-        length_s: length of those windows in seconds.
-        recipe: images, layers, pooling and head.
-        backbone: the frozen network.
-        head: fitted, calibrated scikit-learn classifier.
-        card: on whom and on what it was trained, JSON-ready.
-        min_probability: a window whose likeliest class is below it is inconclusive.
-        engine: what runs the network; not part of the file.
-    """
-
-    classes: tuple[str, ...]
-    fs: float
-    length_s: float
-    recipe: Recipe
-    backbone: Backbone
-    head: Any
-    card: Mapping[str, Any]
-    min_probability: float = 0.0
-    engine: EngineSettings = field(default_factory=EngineSettings)
-
-    def __post_init__(self) -> None:
-        extractor = Extractor(self.backbone, self.recipe.outputs(), self.recipe.image, self.engine)
-        object.__setattr__(self, "_extractor", extractor)
-
-    @property
-    def training_subjects(self) -> frozenset[str]:
-        """People the model was trained on."""
-        return frozenset(self.card.get("subjects", ()))
-
-    def predict_proba(
-        self,
-        X: npt.ArrayLike,
-        fs: float,
-        *,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> npt.NDArray[np.float64]:
-        """Return class probabilities, shape (n_windows, n_classes).
-
-        Args:
-            X: readable windows in mV, shape (n_windows, n_samples).
-            fs: their rate in Hz; any rate above twice the image's upper frequency will do.
-            progress: called with windows done and windows in all.
-
-        Raises:
-            WindowError: the windows have another length than those of training.
-            UnreadableWindowError: a window is flat or missing.
-        """
-        length_s = np.shape(X)[-1] / fs
-        if abs(length_s - self.length_s) > 1 / fs:
-            raise WindowError(
-                f"windows last {length_s:g} s; this model was trained on {self.length_s:g} s"
-            )
-        extractor: Extractor = object.__getattribute__(self, "_extractor")
-        features = concatenate_outputs(extractor.run(X, fs, progress=progress))
-        return np.asarray(self.head.predict_proba(features), dtype=np.float64)
-
-
-def train_model(
-    windows: Windows,
-    recipe: Recipe,
-    backbone: Backbone,
-    *,
-    engine: EngineSettings | None = None,
-    store: FeatureStore | None = None,
-    random_state: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> RhythmModel:
-    """Train a calibrated classifier on labelled windows: features, then :func:`fit_model`.
-
-    Raises:
-        WindowError: windows without a label.
-        EvaluationError: fewer than two classes, or too few subjects to calibrate.
-        UnreadableWindowError: a window is flat or missing.
-    """
-    recipe = recipe.fit_to(backbone)
-    extractor = Extractor(
-        backbone, recipe.outputs(), recipe.image, engine or EngineSettings(), store
-    )
-    features = concatenate_outputs(extractor.run(windows.X, windows.fs, progress=progress))
-    return fit_model(windows, features, recipe, backbone, random_state=random_state)
-
-
-def fit_model(
-    windows: Windows,
-    features: npt.NDArray[np.float32],
-    recipe: Recipe,
-    backbone: Backbone,
-    *,
-    random_state: int = 0,
-) -> RhythmModel:
-    """Fit head and calibration on features that ``backbone`` gave for the windows.
-
-    The head is fitted on all windows; its probabilities are calibrated on decisions that
-    subject-grouped cross-validation made for people the head had not seen.
-
-    Args:
-        windows: labelled windows.
-        features: float32, shape (n_windows, n_features), from the recipe's layers and poolings.
-        recipe: images, layers, pooling and head.
-        backbone: the network.
-        random_state: seed of folds and head.
-
-    Raises:
-        WindowError: windows without a label.
-        EvaluationError: fewer than two classes, or too few subjects to calibrate.
-    """
-    if (windows.labels == "").any():
-        raise WindowError(
-            f"{int((windows.labels == '').sum())} of {len(windows)} windows have no label; "
-            "training needs one on each"
-        )
-    n_splits = _calibration_folds(windows)
-    head = calibrate(
-        recipe.classifier(random_state=random_state),
-        features,
-        windows.labels,
-        windows.subjects,
-        n_splits=n_splits,
-        random_state=random_state,
-    )
-    return RhythmModel(
-        classes=tuple(str(label) for label in head.classes_),
-        fs=windows.fs,
-        length_s=windows.length_s,
-        recipe=recipe,
-        backbone=backbone,
-        head=head,
-        card={**_card(windows, random_state), "calibration_folds": n_splits},
-    )
-
-
-def _calibration_folds(windows: Windows) -> int:
-    """Return how many subject-wise folds the rarest class allows, 2 to 5."""
-    people = [len(set(windows.subjects[windows.labels == name])) for name in windows.classes]
-    return max(2, min(_CALIBRATION_FOLDS, *people))
-
-
-def _card(windows: Windows, random_state: int) -> dict[str, Any]:
-    def counts(values: npt.NDArray[np.str_]) -> dict[str, int]:
-        names, n = np.unique(values, return_counts=True)
-        return dict(zip(names.tolist(), n.tolist(), strict=True))
-
-    return {
-        "intended_use": "Research only. Not a medical device; not for diagnosis or treatment.",
-        "windows": counts(windows.labels),
-        "databases": counts(windows.databases),
-        "subjects": sorted(set(windows.subjects.tolist())),
-        "holds": "feature vectors of training windows, as support vectors and neighbours do",
-        "random_state": random_state,
-    }
-
-
 def save_model(model: RhythmModel, path: str | Path) -> None:
     """Write a model to one file; the same training gives the same bytes.
 
     The file is a zip with ``manifest.json``, the network as ONNX cut behind the last layer used,
-    and the head in the skops format.
+    the head in the skops format and, as two NPY arrays, the distance from training.
 
     Raises:
         ModelFileError: the head holds types that could not be loaded safely.
@@ -217,6 +63,11 @@ def save_model(model: RhythmModel, path: str | Path) -> None:
     _refuse_untrusted(head, f"the head of this model ({type(model.head).__name__})")
     backbone = cut_backbone(model.backbone, model.recipe.layers)
     members = {_BACKBONE: backbone.onnx, _HEAD: head}
+    if model.distance is not None:
+        members |= {
+            _AXES: _npy(model.distance.axes),
+            _CENTRES: _npy(model.distance.centres),
+        }
     manifest = json.dumps(_manifest(model, backbone, members), indent=1, sort_keys=True)
 
     def write(file: BinaryIO) -> None:
@@ -237,7 +88,8 @@ def _manifest(
         "classes": list(model.classes),
         "fs": model.fs,
         "length_s": model.length_s,
-        "min_probability": model.min_probability,
+        "reject_rule": model.reject_rule.to_dict(),
+        "rhythm_change": model.rhythm_change.to_dict(),
         "recipe": model.recipe.to_dict(),
         "backbone": {"name": backbone.name, "weights": backbone.weights},
         "card": dict(model.card),
@@ -259,6 +111,7 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
     _check_manifest(manifest, members, path)
     try:
         classes = tuple(str(label) for label in manifest["classes"])
+        rule, change = _read_decisions(manifest, classes)
         return RhythmModel(
             classes=classes,
             fs=float(manifest["fs"]),
@@ -267,7 +120,9 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
             backbone=backbone_from_onnx(members[_BACKBONE], f"{path}: {_BACKBONE}"),
             head=_load_head(members[_HEAD], classes, path),
             card=dict(manifest["card"]),
-            min_probability=float(manifest["min_probability"]),
+            reject_rule=rule,
+            rhythm_change=change,
+            distance=_read_distance(members),
             engine=engine or EngineSettings(),
         )
     except ModelFileError:
@@ -276,14 +131,64 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
         raise ModelFileError(f"{path} is damaged: {error}; train or copy it again") from error
 
 
+def _read_decisions(
+    manifest: Mapping[str, Any], classes: tuple[str, ...]
+) -> tuple[RejectRule, RhythmChange]:
+    """Return the rules of a manifest.
+
+    Raises:
+        UsageError, KeyError, TypeError, ValueError: they are missing or not in order.
+    """
+    if manifest["schema"] == 1:
+        return _old_rule(float(manifest["min_probability"]), classes), RhythmChange.none(classes)
+    rule = RejectRule.from_dict(manifest["reject_rule"])
+    change = RhythmChange.from_dict(manifest["rhythm_change"])
+    if not rule.classes == change.classes == classes:
+        raise ValueError("its rules are not for its classes")
+    return rule, change
+
+
+def _old_rule(min_probability: float, classes: tuple[str, ...]) -> RejectRule:
+    """Return the rule that stands for the one threshold of schema 1."""
+    if min_probability <= 0:
+        return RejectRule.never(classes)
+    return RejectRule(classes, 0.0, (min_probability,) * len(classes))
+
+
+def _read_distance(members: Mapping[str, bytes]) -> FeatureDistance | None:
+    """Return the distance, or None where the file has none.
+
+    Raises:
+        UsageError, ValueError: an array is damaged or does not fit.
+    """
+    if _AXES not in members:
+        return None
+    return FeatureDistance(_array(members, _AXES), _array(members, _CENTRES))
+
+
+def _array(members: Mapping[str, bytes], name: str) -> FloatArray:
+    data = members[name]
+    try:
+        array = read_array(lambda: io.BytesIO(data), len(data), kinds="f", wanted="numbers")
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    return np.asarray(array, dtype=np.float64)
+
+
+def _npy(array: FloatArray) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
 def _read_members(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     foreign = f"{path} is not an ecglens model; make one with 'ecglens train'"
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             names = [info.filename for info in infos]
-            if sorted(names) != sorted((_MANIFEST, _BACKBONE, _HEAD)):
-                raise ModelFileError(f"{foreign} (members are {', '.join(names[:5]) or 'none'})")
+            if sorted(names) not in _MEMBERS:
+                raise ModelFileError(f"{foreign} (members are {', '.join(names[:8]) or 'none'})")
             # Stored members cannot be larger than the file: no zip bomb.
             if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
                 raise ModelFileError(f"{foreign} (its members are compressed)")

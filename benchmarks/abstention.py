@@ -1,0 +1,168 @@
+"""What abstention costs and saves on new people, and what becomes of rhythms never trained on.
+
+    python benchmarks/abstention.py --data rhythm4_visible.npz --records mitdb --records vfdb
+
+Subject-wise folds of the data: in each one the default recipe is trained on the other people, with
+calibration, reject rule and distance, and judges the people left out, and those of the records who
+are in no training part. For every level it prints the share of windows that are claimed and the
+accuracy and macro-F1 of those, and the share of the records' windows of other rhythms, and of
+noise, that are not claimed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import f1_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ecglens.backbones import load_backbone
+from ecglens.classifiers import calibrate, feature_space
+from ecglens.decisions import FeatureDistance, HeldOut
+from ecglens.errors import EcglensError
+from ecglens.features import EngineSettings, Extractor, concatenate_outputs
+from ecglens.files import write_atomically
+from ecglens.labels import LabelMap, load_label_map
+from ecglens.models.fitting import hold_out
+from ecglens.readers import find_records, read_record
+from ecglens.recipes import find_recipe
+from ecglens.windows import WindowRule, Windows, concatenate_windows, cut_record
+from rhythm4 import read_rhythm4, readable
+
+ALPHAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What one fold fitted, and what it says of the people left out and of other rhythms."""
+
+    test: npt.NDArray[np.intp]
+    strange: npt.NDArray[np.intp]
+    held_out: HeldOut
+    judged: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    judged_strange: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def other_rhythms(folders: Iterable[Path], label_map: LabelMap) -> Windows | None:
+    """Return windows of records that lie in one rhythm that is none of the classes."""
+    parts = []
+    for folder in folders:
+        for path in find_records(folder):
+            record = read_record(path)
+            windows = cut_record(record, WindowRule())
+            rhythm = np.full(len(windows), "", dtype="U8")
+            for span in record.rhythms:
+                inside = (windows.start_s >= span.start_s) & (windows.start_s + 10 <= span.end_s)
+                rhythm[inside] = "" if label_map.class_of(span.rhythm) else span.rhythm
+            if (rhythm != "").any():
+                parts.append(replace(windows, labels=rhythm).subset(rhythm != ""))
+    return readable(concatenate_windows(parts)) if parts else None
+
+
+def folds(
+    windows: Windows, features: Floats, strange: Windows | None, other: Floats, n_splits: int
+) -> list[Fold]:
+    """Train in every fold and judge whom it left out."""
+    recipe, done = find_recipe("default"), []
+    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
+    people = np.empty(0, dtype=str) if strange is None else strange.subjects
+    for train, test in splitter.split(features, windows.labels, windows.subjects):
+        mine = windows.subset(train)
+        head = calibrate(recipe.classifier(), features[train], mine.labels, mine.subjects)
+        distance = FeatureDistance.fit(feature_space(head, features[train]), mine.labels)
+
+        def judge(X: Floats, head: Any = head, distance: FeatureDistance = distance) -> Any:
+            return head.predict_proba(X), distance.of(feature_space(head, X))
+
+        # Of the people left out alone, so that nobody is judged twice.
+        away = np.flatnonzero(np.isin(people, windows.subjects[test]))
+        done.append(
+            Fold(
+                test=test,
+                strange=away,
+                held_out=hold_out(head, features[train], mine),
+                judged=judge(features[test]),
+                judged_strange=judge(other[away]) if len(away) else (np.empty(0), np.empty(0)),
+            )
+        )
+        print(f"fold {len(done)} of {n_splits}", file=sys.stderr)
+    return done
+
+
+def row(
+    windows: Windows, strange: Windows | None, done: list[Fold], alpha: float
+) -> dict[str, Any]:
+    """Return the figures of one level."""
+    claimed = np.zeros(len(windows), dtype=bool)
+    said = windows.labels.copy()
+    of_strange = np.full(0 if strange is None else len(strange), "-", dtype="U16")
+    for fold in done:
+        rule = fold.held_out.rule(alpha)
+        claimed[fold.test] = rule.judge(*fold.judged) == ""
+        said[fold.test] = np.array(rule.classes)[fold.judged[0].argmax(axis=1)]
+        if len(fold.strange):
+            of_strange[fold.strange] = rule.judge(*fold.judged_strange)
+    truth, names = windows.labels, list(windows.classes)
+    out = {
+        "alpha": alpha,
+        "coverage": float(claimed.mean()),
+        "accuracy": float((said == truth)[claimed].mean()),
+        "macro_f1": float(
+            f1_score(truth[claimed], said[claimed], labels=names, average="macro", zero_division=0)
+        ),
+        "coverage_by_class": {name: float(claimed[truth == name].mean()) for name in names},
+    }
+    if strange is not None:
+        rejected, known = of_strange != "", of_strange != "-"
+        out["not_claimed"] = {
+            name: [float(rejected[mine].mean()), int(mine.sum())]
+            for name in np.unique(strange.labels[known]).tolist()
+            if (mine := known & (strange.labels == name)).any()
+        } | {"all": [float(rejected[known].mean()), int(known.sum())]}
+    return out
+
+
+def main() -> int:
+    """Print the figures and write them where asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="windows (.npz)")
+    parser.add_argument("--records", type=Path, action="append", default=[], help="folder")
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    args = parser.parse_args()
+    recipe = find_recipe("default")
+    try:
+        backbone = load_backbone(
+            recipe.backbone, image_size=(recipe.image.height, recipe.image.width)
+        )
+        extractor = Extractor(backbone, recipe.outputs(), recipe.image, EngineSettings())
+        windows = readable(read_rhythm4(args.data))
+        strange = other_rhythms(args.records, load_label_map("rhythm4"))
+        features = concatenate_outputs(extractor.run(windows.X, windows.fs))
+        other = features[:0]
+        if strange is not None:
+            other = concatenate_outputs(extractor.run(strange.X, strange.fs))
+        done = folds(windows, features, strange, other, args.folds)
+        rows = [row(windows, strange, done, alpha) for alpha in ALPHAS]
+    except EcglensError as error:
+        print(f"abstention: error: {error}", file=sys.stderr)
+        return error.exit_code
+    for line in rows:
+        print(json.dumps(line))
+    if args.json is not None:
+        text = json.dumps(rows, indent=1, allow_nan=False) + "\n"
+        write_atomically(args.json, lambda file: file.write(text.encode()))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,262 @@
+"""One recording from its file to its folder of results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+from ecglens import __version__
+from ecglens.backbones.precision import resolve_precision
+from ecglens.batch.folder import MADE_FROM, ResultsFolder
+from ecglens.batch.inputs import content_hash
+from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
+from ecglens.explanation import explain_episode
+from ecglens.features import EngineSettings
+from ecglens.files import write_json
+from ecglens.models import RhythmModel, load_model
+from ecglens.plots import plot_explanation
+from ecglens.prediction import (
+    INCONCLUSIVE,
+    UNREADABLE,
+    Episode,
+    Journal,
+    Timeline,
+    predict_record,
+)
+from ecglens.readers import RecordSource, open_record
+from ecglens.reports.model_facts import ModelFacts
+from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
+from ecglens.reports.rhythm_marks import judged_rows
+from ecglens.reports.words import NORMAL
+from ecglens.windows import LeadChoice
+
+Told = Callable[[int, int], None]
+
+_LOOKS = ("tables", "explained")
+"""Settings that decide what files look like, not how windows are judged."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How recordings are judged and what is written.
+
+    Attributes:
+        leads: see :func:`ecglens.predict_record`, and so ``hop_s``.
+        hop_s: seconds from one window to the next; None for no overlap.
+        fs: sampling rate in Hz of files that do not state one.
+        tables: format of the table of windows, ``"csv"`` or ``"parquet"``.
+        explained: episodes of which the page shows what spoke for their class; each takes about
+            half a second.
+        engine: what runs the network.
+    """
+
+    leads: LeadChoice = "best"
+    hop_s: float | None = None
+    fs: float | None = None
+    tables: Tables = "csv"
+    explained: int = 3
+    engine: EngineSettings = field(default_factory=EngineSettings)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recording to judge.
+
+    Attributes:
+        number: place in the order asked for.
+        path: as given.
+        name: of its folder of results.
+    """
+
+    number: int
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingResult:
+    """What became of a recording.
+
+    Attributes:
+        path: as given.
+        name: of its folder of results.
+        status: ``"done"`` now, ``"skipped"`` since an earlier run did it, or ``"failed"``.
+        summary: :meth:`Timeline.summary`, or what the folder says; None where it failed.
+        timeline: where it was judged and nothing was to be written.
+        error: why it failed.
+    """
+
+    path: Path
+    name: str
+    status: Literal["done", "skipped", "failed"]
+    summary: Mapping[str, Any] | None = None
+    timeline: Timeline | None = None
+    error: EcglensError | None = None
+
+
+class Judge:
+    """Judges one recording after the other with one model.
+
+    Args:
+        model_path: a model file.
+        settings: how.
+        results: where results go; None writes nothing.
+        again: judge also what is done already.
+
+    Attributes:
+        model: the loaded model.
+        results: where results go, or None.
+
+    Raises:
+        ModelFileError: the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model_path: Path,
+        settings: BatchSettings,
+        results: ResultsFolder | None,
+        *,
+        again: bool = False,
+    ) -> None:
+        self.model: RhythmModel = load_model(model_path, engine=settings.engine)
+        self._facts = _facts_of(self.model, model_path)
+        self._settings = settings
+        self.results = results
+        self._again = again
+
+    def run(self, task: Task, told: Told) -> RecordingResult:
+        """Judge a recording and write its results; one that cannot be judged is said to fail.
+
+        Args:
+            task: the recording.
+            told: called with windows done and windows in all.
+
+        Raises:
+            EcglensError: results cannot be written, or no recording can be judged so.
+        """
+        try:
+            return self._run(task, told)
+        except (RecordError, WindowError) as error:
+            return RecordingResult(task.path, task.name, "failed", error=error)
+        except MemoryError:
+            failure = RecordError(f"{task.path} needs more memory than there is; cut it up")
+            return RecordingResult(task.path, task.name, "failed", error=failure)
+
+    def _run(self, task: Task, told: Told) -> RecordingResult:
+        results = self.results
+        if results is None:
+            timeline = self._judge(open_record(task.path, fs=self._settings.fs), None, told)
+            return RecordingResult(task.path, task.name, "done", timeline.summary(), timeline)
+        made_from = self._made_from(task.path)
+        if made_from is not None and not self._again:
+            kept = results.kept(task.name, made_from)
+            if kept is not None:
+                return RecordingResult(task.path, task.name, "skipped", kept)
+        record = open_record(task.path, fs=self._settings.fs)
+        journal = None if made_from is None else results.journal(task.name, _key(made_from))
+        timeline = self._judge(record, journal, told)
+        with results.staged(task.name) as folder:
+            self._save(timeline, record, folder)
+            summary = _sign(folder / SUMMARY, made_from)
+        if journal is not None:
+            journal.clear()
+        return RecordingResult(task.path, task.name, "done", summary)
+
+    def _judge(self, record: RecordSource, journal: Journal | None, told: Told) -> Timeline:
+        # Products of few rows gain nothing from many cores, and how they are shared out may
+        # change the last bit: one core gives the same bytes whatever the number of processes.
+        with threadpool_limits(1):
+            return predict_record(
+                self.model,
+                record,
+                leads=self._settings.leads,
+                hop_s=self._settings.hop_s,
+                journal=journal,
+                progress=told,
+            )
+
+    def _save(self, timeline: Timeline, record: RecordSource, folder: Path) -> None:
+        explain = self._explainer(timeline, record)
+        with threadpool_limits(1):
+            save_prediction(
+                timeline,
+                record,
+                self._facts,
+                folder,
+                tables=self._settings.tables,
+                explain=explain,
+            )
+
+    def _explainer(
+        self, timeline: Timeline, record: RecordSource
+    ) -> Callable[[Episode], Figure | None]:
+        """Return what draws the evidence of the first episodes asked for that are not normal."""
+        row = judged_rows(timeline, record)[0]
+        left = self._settings.explained
+
+        def explain(episode: Episode) -> Figure | None:
+            nonlocal left
+            if left == 0 or episode.label in (NORMAL, INCONCLUSIVE, UNREADABLE):
+                return None
+            left -= 1
+            found = explain_episode(self.model, record, timeline, episode, lead=row)
+            return plot_explanation(found, small=True)
+
+        return explain
+
+    def _made_from(self, path: Path) -> dict[str, Any] | None:
+        """Return all that the results depend on, or None where the files cannot be read."""
+        content = content_hash(path)
+        if content is None:
+            return None
+        place, chosen = path.resolve(), self._settings
+        return {
+            "program": f"ecglens {__version__}",
+            "model": self._facts.name,
+            "model_sha256": self._facts.sha256,
+            "recording_sha256": content,
+            # Database, record and subject are taken from it.
+            "recording": f"{place.parent.name}/{place.name}",
+            "leads": chosen.leads if isinstance(chosen.leads, str) else list(chosen.leads),
+            "hop_s": chosen.hop_s,
+            "fs": chosen.fs,
+            "tables": chosen.tables,
+            "explained": chosen.explained,
+            "engine": [chosen.engine.engine, chosen.engine.device],
+            "precision": resolve_precision(chosen.engine.engine, chosen.engine.precision),
+        }
+
+
+def with_threads(settings: BatchSettings, threads: int) -> BatchSettings:
+    """Return the settings with so many threads for the network."""
+    return replace(settings, engine=replace(settings.engine, threads=threads))
+
+
+def _key(made_from: Mapping[str, Any]) -> str:
+    """Return a key of what windows are judged from; how tables are written is no part of it."""
+    kept = {name: value for name, value in made_from.items() if name not in _LOOKS}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _sign(path: Path, made_from: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Write into a summary what the results were made from, and return it."""
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    summary[MADE_FROM] = made_from
+    write_json(path, summary)
+    return summary
+
+
+def _facts_of(model: RhythmModel, path: Path) -> ModelFacts:
+    try:
+        return ModelFacts.of(model, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelFileError(f"cannot read {path}: {reason}; give a model file") from error

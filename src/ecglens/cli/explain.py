@@ -1,0 +1,96 @@
+"""``ecglens explain``: what in the image of a moment spoke for a class."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecglens.cli.console import say, say_json
+from ecglens.cli.options import EngineOptions, RunOptions
+from ecglens.cli.work import check_place, engine_settings
+from ecglens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ecglens.explanation import Explanation
+
+EXAMPLE = "Example: ecglens explain mitdb/201 --model rhythm.ecglens --at 30 --out why.png"
+
+
+def run(
+    record: Annotated[Path, typer.Argument(help="Recording.", show_default=False)],
+    model: Annotated[Path, typer.Option(help="Model file of 'ecglens train'.")],
+    at: Annotated[float, typer.Option(help="Moment in the middle of the window, seconds.")],
+    engine: EngineOptions,
+    running: RunOptions,
+    label: Annotated[
+        str | None, typer.Option(help="Class to ask about.", show_default="the likeliest")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Figure to write: .png, .svg or .pdf.", show_default="none"),
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Lead.", show_default="the first")] = None,
+    method: Annotated[
+        str, typer.Option(help="auto, activation (linear heads) or occlusion.")
+    ] = "auto",
+    fs: Annotated[
+        float | None, typer.Option(help="Sampling rate of files that do not say it, Hz.")
+    ] = None,
+) -> None:
+    """Say and draw which part of a moment's spectrogram spoke for a class."""
+    from ecglens.explanation import explain_record
+    from ecglens.models import load_model
+    from ecglens.readers import open_record
+
+    if out is not None:
+        check_place(out)
+    fitted = load_model(model, engine=engine_settings(engine))
+    opened = open_record(record, fs=fs)
+    if not 0 <= at <= opened.duration_s:
+        raise UsageError(
+            f"--at {at:g} lies outside record {opened.record_id!r}, which lasts "
+            f"{opened.duration_s:.1f} s; give a moment within it"
+        )
+    found = explain_record(
+        fitted,
+        opened,
+        at - fitted.length_s / 2,
+        label,
+        lead=0 if lead is None else lead,
+        method=method,
+    )
+    if out is not None:
+        _draw(found, out)
+    if running.json:
+        say_json(_facts(found))
+        return
+    say(f"{found.record_id}, lead {found.lead}, {found.start_s:.1f} to {found.end_s:.1f} s")
+    say(f"{found.label}, probability {found.probability:.2f}: {found.sentence()} ({found.method})")
+
+
+def _draw(found: Explanation, out: Path) -> None:
+    from ecglens.plots import plot_explanation, save_figure
+
+    save_figure(plot_explanation(found), out)
+
+
+def _facts(found: Explanation) -> dict[str, Any]:
+    evidence = found.evidence()
+    return {
+        "record": found.record_id,
+        "lead": found.lead,
+        "start_s": found.start_s,
+        "end_s": found.end_s,
+        "label": found.label,
+        "probability": found.probability,
+        "score": found.score,
+        "method": found.method,
+        "evidence": None if evidence is None else asdict(evidence),
+        "times_s": found.times_s.tolist(),
+        "time_course": found.time_course.tolist(),
+        "frequencies_hz": found.frequencies_hz.tolist(),
+        "heat": found.heat.tolist(),
+    }

@@ -1,0 +1,17 @@
+"""Trained models: fitting one, and one file on disk that runs no code when opened."""
+
+from ecglens.models.files import FORMAT, SCHEMA, TRUSTED_TYPES, load_model, save_model
+from ecglens.models.fitting import fit_model, train_model
+from ecglens.models.model import Judgement, RhythmModel
+
+__all__ = [
+    "FORMAT",
+    "SCHEMA",
+    "TRUSTED_TYPES",
+    "Judgement",
+    "RhythmModel",
+    "fit_model",
+    "load_model",
+    "save_model",
+    "train_model",
+]

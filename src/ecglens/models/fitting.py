@@ -1,0 +1,179 @@
+"""From labelled windows to a model, with all that is fitted on people the head had not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from ecglens.backbones import Backbone
+from ecglens.cache import FeatureStore
+from ecglens.classifiers import calibrate, decisions_of, feature_space, temper
+from ecglens.decisions import DEFAULT_ALPHA, FeatureDistance, HeldOut, RejectRule, RhythmChange
+from ecglens.decisions.rejecting import check_level
+from ecglens.errors import WindowError
+from ecglens.features import EngineSettings, Extractor, concatenate_outputs
+from ecglens.models.model import RhythmModel
+from ecglens.recipes import Recipe
+from ecglens.windows import Windows
+
+_CALIBRATION_FOLDS = 5
+
+
+def train_model(
+    windows: Windows,
+    recipe: Recipe,
+    backbone: Backbone,
+    *,
+    alpha: float | None = DEFAULT_ALPHA,
+    smooth: bool = True,
+    engine: EngineSettings | None = None,
+    store: FeatureStore | None = None,
+    random_state: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> RhythmModel:
+    """Train a calibrated classifier on labelled windows: features, then :func:`fit_model`.
+
+    Raises:
+        WindowError: windows without a label.
+        EvaluationError: fewer than two classes, or too few subjects to calibrate.
+        UnreadableWindowError: a window is flat or missing.
+        UsageError: ``alpha`` is out of range.
+    """
+    recipe = recipe.fit_to(backbone)
+    extractor = Extractor(
+        backbone, recipe.outputs(), recipe.image, engine or EngineSettings(), store
+    )
+    features = concatenate_outputs(extractor.run(windows.X, windows.fs, progress=progress))
+    return fit_model(
+        windows,
+        features,
+        recipe,
+        backbone,
+        alpha=alpha,
+        smooth=smooth,
+        random_state=random_state,
+    )
+
+
+def fit_model(
+    windows: Windows,
+    features: npt.NDArray[np.float32],
+    recipe: Recipe,
+    backbone: Backbone,
+    *,
+    alpha: float | None = DEFAULT_ALPHA,
+    smooth: bool = True,
+    random_state: int = 0,
+) -> RhythmModel:
+    """Fit head, calibration, abstention and rhythm change on features of the windows.
+
+    The head is fitted on all windows. Its probabilities are calibrated, and the reject rule and
+    the rhythm change fitted, on what subject-grouped cross-validation said of people the head had
+    not seen; scaler, components and distance are fitted anew in every fold.
+
+    Args:
+        windows: labelled windows.
+        features: float32, shape (n_windows, n_features), from the recipe's layers and poolings.
+        recipe: images, layers, pooling and head.
+        backbone: the network.
+        alpha: share of each class's windows that may lose their class
+            (:class:`ecglens.decisions.RejectRule`), over 0 and up to 0.5; None for a model that
+            claims a class for every window.
+        smooth: whether windows are read together (:class:`ecglens.decisions.RhythmChange`).
+        random_state: seed of folds and head.
+
+    Raises:
+        WindowError: windows without a label.
+        EvaluationError: fewer than two classes, or too few subjects to calibrate.
+        UsageError: ``alpha`` is out of range.
+    """
+    if (windows.labels == "").any():
+        raise WindowError(
+            f"{int((windows.labels == '').sum())} of {len(windows)} windows have no label; "
+            "training needs one on each"
+        )
+    if alpha is not None:
+        check_level(alpha, "alpha")
+    n_splits = _calibration_folds(windows)
+    head = calibrate(
+        recipe.classifier(random_state=random_state),
+        features,
+        windows.labels,
+        windows.subjects,
+        n_splits=n_splits,
+        random_state=random_state,
+    )
+    classes = tuple(str(label) for label in head.classes_)
+    rule, change = RejectRule.never(classes), RhythmChange.none(classes, windows.length_s)
+    card = {**_card(windows, random_state), "calibration_folds": n_splits}
+    if alpha is not None or smooth:
+        held_out = hold_out(head, features, windows)
+        if alpha is not None:
+            rule = held_out.rule(alpha)
+            card["abstention"] = held_out.figures(alpha)
+        if smooth:
+            tracks = np.char.add(np.char.add(windows.records, "\n"), windows.leads)
+            change = RhythmChange.fit(held_out, rule, tracks, windows.start_s, windows.length_s)
+    return RhythmModel(
+        classes=classes,
+        fs=windows.fs,
+        length_s=windows.length_s,
+        recipe=recipe,
+        backbone=backbone,
+        head=head,
+        card=card,
+        reject_rule=rule,
+        rhythm_change=change,
+        distance=FeatureDistance.fit(feature_space(head, features), windows.labels),
+    )
+
+
+def hold_out(head: Any, features: npt.NDArray[np.float32], windows: Windows) -> HeldOut:
+    """Return what the folds of a calibrated head say of the people they leave out.
+
+    Args:
+        head: of :func:`ecglens.classifiers.calibrate`, on these very windows.
+        features: shape (n_windows, n_features).
+        windows: labelled windows.
+    """
+    probabilities = np.empty((len(features), len(head.classes_)))
+    distances = np.empty(len(features))
+    for train, test in head.cv:
+        fitted = clone(head.estimator).fit(features[train], windows.labels[train])
+        probabilities[test] = temper(head, decisions_of(fitted, features[test]))
+        distance = FeatureDistance.fit(
+            feature_space(fitted, features[train]), windows.labels[train]
+        )
+        distances[test] = distance.of(feature_space(fitted, features[test]))
+    return HeldOut(
+        classes=tuple(str(label) for label in head.classes_),
+        probabilities=probabilities,
+        distances=distances,
+        labels=windows.labels,
+        subjects=windows.subjects,
+    )
+
+
+def _calibration_folds(windows: Windows) -> int:
+    """Return how many subject-wise folds the rarest class allows, 2 to 5."""
+    people = [len(set(windows.subjects[windows.labels == name])) for name in windows.classes]
+    return max(2, min(_CALIBRATION_FOLDS, *people))
+
+
+def _card(windows: Windows, random_state: int) -> dict[str, Any]:
+    def counts(values: npt.NDArray[np.str_]) -> dict[str, int]:
+        names, n = np.unique(values, return_counts=True)
+        return dict(zip(names.tolist(), n.tolist(), strict=True))
+
+    return {
+        "intended_use": "Research only. Not a medical device; not for diagnosis or treatment.",
+        "windows": counts(windows.labels),
+        "databases": counts(windows.databases),
+        "subjects": sorted(set(windows.subjects.tolist())),
+        "holds": "feature vectors of training windows, as support vectors and neighbours do",
+        "random_state": random_state,
+    }

@@ -1,0 +1,17 @@
+"""Quality of windows and leads: what can be judged, and how well."""
+
+from ecglens.quality.combining import combine_leads
+from ecglens.quality.leads import PREFERENCE, LeadQuality, choose_lead, rate_leads
+from ecglens.quality.measures import REASONS, Quality, QualityLimits, measure_quality
+
+__all__ = [
+    "PREFERENCE",
+    "REASONS",
+    "LeadQuality",
+    "Quality",
+    "QualityLimits",
+    "choose_lead",
+    "combine_leads",
+    "measure_quality",
+    "rate_leads",
+]

@@ -1,0 +1,52 @@
+"""What reports say in words: classes, durations, shares, and what counts most."""
+
+from __future__ import annotations
+
+from ecglens.prediction import INCONCLUSIVE, UNREADABLE
+
+RESEARCH_USE = "Research use only. ecglens is not a medical device; not for diagnosis or treatment."
+
+NORMAL = "N"
+"""Its stretches are what lies between episodes."""
+
+CLASS_NAMES = {
+    "N": "normal rhythm",
+    "AF": "atrial fibrillation",
+    "VF": "ventricular fibrillation or flutter",
+    "ST": "change of the ST segment",
+}
+
+_KEPT = "\N{NO-BREAK SPACE}"
+_URGENT = ("VF", "VFL", "VFIB")
+
+
+def rank_of(label: str) -> int:
+    """Return how soon a label is to be seen: 0 for ventricular fibrillation, 4 for the unreadable.
+
+    Classes come after it, then what is inconclusive, then the normal rhythm.
+    """
+    if label in _URGENT:
+        return 0
+    return {INCONCLUSIVE: 2, NORMAL: 3, UNREADABLE: 4}.get(label, 1)
+
+
+def duration(seconds: float) -> str:
+    """Return a length in the two units that matter: ``3 h 12 min``, ``4 min 10 s``, ``12.5 s``.
+
+    A number and its unit stay on one line.
+    """
+    if round(seconds, 1) < 60:
+        return f"{round(seconds, 1):g}{_KEPT}s"
+    whole, units = round(seconds), ("min", "s")
+    if whole >= 3600:
+        whole, units = round(seconds / 60), ("h", "min")
+    large, small = divmod(whole, 60)
+    return f"{large}{_KEPT}{units[0]}" + (f" {small}{_KEPT}{units[1]}" if small else "")
+
+
+def per_cent(share: float) -> str:
+    """Return a share with the digits that matter, and never 0 % of something."""
+    value = 100 * share
+    if 0 < value < 0.1:
+        return f"<0.1{_KEPT}%"
+    return f"{value:.{0 if value >= 9.95 or not value else 1}f}{_KEPT}%"

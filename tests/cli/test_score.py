@@ -1,0 +1,79 @@
+"""``ecglens score``, from records to tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ecglens.readers import read_record
+from tests.cli.collection import Program
+
+HEAD = "record,start_s,end_s,label\n"
+
+
+def _predicted(folder: Path, lines: str, name: str = "episodes.csv") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(HEAD + lines)
+    return folder / name
+
+
+def test_a_table_against_records(ecglens: Program, collection: Path, tmp_path: Path) -> None:
+    records = [read_record(path) for path in sorted(collection.glob("*.hea"))]
+    rhythm_of = {record.record_id: record.rhythms[0].rhythm for record in records}
+    label = {"N": "N", "AFIB": "AF", "VF": "VF"}
+    names = list(rhythm_of)[:6]
+    lines = "".join(f"{name},0,60,{label[rhythm_of[name]]}\n" for name in names)
+    table = _predicted(tmp_path / "p", lines)
+    done = ecglens("score", table, "--reference", collection, "--out", tmp_path / "s", "--records")
+    assert done.code == 0, done.err
+    assert "6 records of 6 people" in done.out
+    assert "coarse VF" in done.out
+    assert "6 annotated records were not predicted" in done.err
+    said = json.loads((tmp_path / "s" / "scores.json").read_text())
+    assert {
+        label: kinds["all"]["gross"]["duration_sensitivity"]
+        for label, kinds in said["classes"].items()
+    } == {"N": 1, "AF": 1, "VF": 1}
+    assert (tmp_path / "s" / "scores.csv").read_text().count("\n") == 1 + 6 * 3
+    assert "| coarse VF | shock | 12 | 2 |" in (tmp_path / "s" / "scores.md").read_text()
+    assert ecglens("score", table, "--reference", collection, "--json").json == said
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("nobody,0,60,N\n", "no annotated record for nobody; give its folder with --reference"),
+        ("", "no record to score"),
+        ("s00,0,60,N\ns00,30,60,N\n", "overlap at 30 s"),
+    ],
+)
+def test_what_does_not_fit(
+    ecglens: Program, collection: Path, tmp_path: Path, lines: str, said: str
+) -> None:
+    done = ecglens("score", _predicted(tmp_path / "p", lines), "--reference", collection)
+    assert done.code == 5
+    assert said in done.error
+
+
+def test_two_references_of_one_name(ecglens: Program, collection: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in collection.glob("s00.*"):
+        (other / path.name).write_bytes(path.read_bytes())
+    table = _predicted(tmp_path / "p", "s00,0,60,N\n")
+    done = ecglens("score", table, "--reference", collection, "--reference", other)
+    assert done.code == 5
+    assert "two references are named 's00'" in done.error
+
+
+def test_a_record_without_annotation(ecglens: Program, collection: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for suffix in ("hea", "dat"):
+        (other / f"s00.{suffix}").write_bytes((collection / f"s00.{suffix}").read_bytes())
+    table = _predicted(tmp_path / "p", "s00,0,60,N\n")
+    done = ecglens("score", table, "--reference", other)
+    assert done.code == 5
+    assert "'s00' has no annotated rhythm to compare with" in done.error

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from ecglens import __version__
 from ecglens.errors import FetchError
 
 CHUNK = 1 << 16
@@ -191,7 +190,7 @@ class Transport:
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
             session = requests.Session()
-            session.headers["User-Agent"] = f"ecglens/{__version__}"
+            session.headers["User-Agent"] = "ecglens"
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from ecglens import __version__
 from ecglens.errors import FetchError
 
 CHUNK = 1 << 16
@@ -191,7 +191,7 @@ class Transport:
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
             session = requests.Session()
-            session.headers["User-Agent"] = f"ecglens/{__version__}"
+            session.headers["User-Agent"] = "ecglens/" + version("ecglens")
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import requests
@@ -190,7 +191,7 @@ class Transport:
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
             session = requests.Session()
-            session.headers["User-Agent"] = "ecglens"
+            session.headers["User-Agent"] = "ecglens/" + version("ecglens")
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)

@@ -21,8 +21,8 @@ from ecglens.databases.download import Fetched, Patience, Progress, fetch_databa
 from ecglens.databases.download import job as job_module
 from ecglens.databases.download import ledger as ledger_module
 from ecglens.databases.download import transfer as transfer_module
-from ecglens.databases.download.names import parse_sums, place_of
-from ecglens.databases.download.transport import _asked_wait
+from ecglens.databases.download.names import Places, parse_sums
+from ecglens.databases.download.transport import _asked_wait, _check
 from ecglens.errors import FetchError, OutputError, UsageError
 from ecglens.readers import find_records
 from tests.cli.collection import files_in
@@ -239,6 +239,13 @@ def test_the_wait_that_a_server_asks_for() -> None:
     assert _asked_wait(Answer("")) is None  # type: ignore[arg-type]
 
 
+def test_a_way_that_leaves_encryption_is_not_followed() -> None:
+    answer = Answer("")
+    answer.url = "http://example.org/x"  # type: ignore[attr-defined]
+    with pytest.raises(FetchError, match=r"leads to http://example\.org/x, which is not encrypted"):
+        _check(answer, "https://example.org/x", partly=False)  # type: ignore[arg-type]
+
+
 def test_the_server_is_given_the_time_it_asks_for(server: Server, fetch: Fetch) -> None:
     server.faults[f"{TOP}100.dat"] = [status(429, Retry_After="9")]
     patience = Patience(attempts=2, first_wait_s=0, longest_wait_s=0.4)
@@ -438,7 +445,7 @@ BAD_NAMES = [
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_names_that_would_leave_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(FetchError, match=r"the server lists a file .*, which cannot stand below"):
-        place_of(name, tmp_path)
+        Places(tmp_path).of(name)
 
 
 def test_a_hostile_list_writes_nothing(server: Server, tmp_path: Path) -> None:
@@ -463,6 +470,16 @@ def test_links_that_lead_out(server: Server, fetch: Fetch, folder: Path, tmp_pat
     fetch()
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert (folder / "100.dat").read_bytes() == server.files[f"{TOP}100.dat"]
+
+
+def test_folders_that_lead_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "sub").symlink_to(tmp_path)
+    (tmp_path / "in" / "back").symlink_to(tmp_path / "in")
+    places = Places(tmp_path / "in")
+    with pytest.raises(OutputError, match=r"sub.a leads through a link out of"):
+        places.of("sub/a/100.hea")
+    assert places.of("back/100.hea") == tmp_path / "in" / "back" / "100.hea"
 
 
 def test_checksums_are_read_in_all_their_forms() -> None:

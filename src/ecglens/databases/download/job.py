@@ -12,7 +12,7 @@ from pathlib import Path
 from ecglens.databases.catalogue import Database, find_database
 from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt
 from ecglens.databases.download.ledger import Ledger, locked
-from ecglens.databases.download.names import parse_sums, place_of
+from ecglens.databases.download.names import Places, parse_sums
 from ecglens.databases.download.plan import Plan, make_plan
 from ecglens.databases.download.progress import Meter, Progress
 from ecglens.databases.download.transfer import fetch_file, hash_file
@@ -153,7 +153,8 @@ class _Job:
     ) -> Fetched:
         sums = self._sums(refresh=refresh)
         plan = make_plan(self._database, sums, records)
-        places = {name: place_of(name, self._root) for name in plan.names}
+        found = Places(self._root)
+        places = {name: found.of(name) for name in plan.names}
         whole = list(plan.names if minutes is None else plan.others)
         try:
             missing = self._missing(whole, sums, places, replace=replace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ecglens.errors import FetchError, OutputError
 
@@ -17,7 +17,7 @@ _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]?(.+)")
 def parse_sums(text: str, where: str) -> dict[str, str]:
     """Return the SHA-256 of each file by its name from the text of ``SHA256SUMS.txt``.
 
-    Names are not checked here, since most are never used; see :func:`place_of`.
+    Names are not checked here, since most are never used; see :class:`Places`.
 
     Raises:
         FetchError: a line is not a checksum and a name, or there is none.
@@ -38,30 +38,48 @@ def parse_sums(text: str, where: str) -> dict[str, str]:
     return sums
 
 
-def place_of(name: str, root: Path) -> Path:
-    """Return where a file that a list names goes, always below ``root``.
+class Places:
+    """Where files that a list names go, always below a folder.
 
-    Raises:
-        FetchError: the name is absolute, hidden, climbs with ``..``, is a device's or has
-            characters that not every system allows.
-        OutputError: a link on the way leads out of the folder.
+    Args:
+        root: the folder.
     """
-    parts = name.split("/")
-    good = all(
-        _PART.fullmatch(part) and not part.endswith((".", " ")) and not _DEVICE.fullmatch(part)
-        for part in parts
-    )
-    if not good or len(parts) > MAX_DEPTH or len(name) > MAX_LENGTH:
-        raise FetchError(
-            f"the server lists a file {name[:80]!r}, which cannot stand below {root}; "
-            "it is not fetched: check the address"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._inside = root.resolve()
+        self._folders: dict[str, Path] = {}
+
+    def of(self, name: str) -> Path:
+        """Return the path of a file.
+
+        Raises:
+            FetchError: the name is absolute, hidden, climbs with ``..``, is a device's or has
+                characters that not every system allows.
+            OutputError: a link on the way leads out of the folder.
+        """
+        above, _, last = name.rpartition("/")
+        if above not in self._folders:
+            self._check(name, above.split("/") if above else [])
+            self._folders[above] = self._root / above
+            self._check_link(self._folders[above])
+        self._check(name, [last])
+        path = self._folders[above] / last
+        if path.is_symlink():
+            self._check_link(path)
+        return path
+
+    def _check(self, name: str, parts: list[str]) -> None:
+        good = all(
+            _PART.fullmatch(part) and not part.endswith((".", " ")) and not _DEVICE.fullmatch(part)
+            for part in parts
         )
-    path = root.joinpath(*parts)
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise OutputError(f"{path} leads through a link out of {root}; remove the link")
-    return path
+        if not good or len(parts) >= MAX_DEPTH or len(name) > MAX_LENGTH:
+            raise FetchError(
+                f"the server lists a file {name[:80]!r}, which cannot stand below {self._root}; "
+                "it is not fetched: check the address"
+            )
 
-
-def stem_of(name: str) -> str:
-    """Return the record that a header's name stands for: ``A00/A00001`` for its ``.hea``."""
-    return str(PurePosixPath(name).with_suffix(""))
+    def _check_link(self, path: Path) -> None:
+        if not path.resolve().is_relative_to(self._inside):
+            raise OutputError(f"{path} leads through a link out of {self._root}; remove the link")

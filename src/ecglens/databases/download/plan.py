@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ecglens.databases.catalogue import Database
-from ecglens.databases.download.names import stem_of
 from ecglens.errors import FetchError, UsageError, suggest
 
 # Of use to people and other programs, where the server has them.
@@ -46,7 +45,11 @@ def make_plan(
         FetchError: the server lists no record.
         UsageError: it does not list one that is wanted, or one has no signal.
     """
-    there = [stem_of(name) for name in sums if name.endswith(".hea") and _counts(database, name)]
+    there = [
+        name.removesuffix(".hea")
+        for name in sums
+        if name.endswith(".hea") and _counts(database, name)
+    ]
     if not there:
         raise FetchError(
             f"the server lists no record of {database.name} in its SHA256SUMS.txt; "

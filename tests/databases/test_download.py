@@ -548,3 +548,21 @@ def test_tables_come_with_the_records(server: Server, tmp_path: Path) -> None:
     assert (record.subject_id, record.rhythms[0].rhythm) == ("ptb-xl-5", "AFIB")
     again = fetch_database("ptb-xl", tmp_path, records=["00001_hr"], patience=QUICK)
     assert (again.records, again.n_fetched) == (fetched.records, 0)
+
+
+def test_real_records_come_as_they_are(server: Server, real_data: Path, tmp_path: Path) -> None:
+    names = ["201", "202"]
+    files = {
+        f"{name}.{ending}": (real_data / "mitdb" / f"{name}.{ending}").read_bytes()
+        for name in names
+        for ending in ("hea", "dat", "atr")
+    }
+    server.add("mitdb", "1.0.0", files)
+    server.faults[f"{TOP}201.dat"] = [cut(700_000)]
+    fetched = fetch_database("mitdb", tmp_path, records=names, mirror=server.url, patience=QUICK)
+    ours = [read_record(fetched.folder / name) for name in names]
+    theirs = [read_record(real_data / "mitdb" / name) for name in names]
+    for mine, real in zip(ours, theirs, strict=True):
+        assert (mine.signal == real.signal).all()
+        assert mine.rhythms == real.rhythms
+    assert {record.subject_id for record in ours} == {"mitdb-201"}

@@ -83,7 +83,9 @@ def find_all(folders: Sequence[Path]) -> list[Recording]:
     Raises:
         EvaluationError: two have one name, since predictions are matched by name.
     """
-    records = [open_record(path) for folder in folders for path in find_records(folder)]
+    records: list[Recording] = [
+        open_record(path) for folder in folders for path in find_records(folder)
+    ]
     annotated = [record for record in records if record.rhythms]
     names = [record.record_id for record in annotated]
     twice = {name for name in names if names.count(name) > 1}

@@ -29,7 +29,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ecglens import __version__
 from ecglens.backbones import Backbone, load_backbone
 from ecglens.cache import FeatureStore
-from ecglens.databases import subject_of
+from ecglens.databases import open_record, subject_of
 from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 from ecglens.errors import EcglensError, EvaluationError, LeakError
 from ecglens.evaluation import check_no_leak
@@ -41,7 +41,7 @@ from ecglens.files import cache_folder, make_folder, write_json
 from ecglens.labels import LabelMap, load_label_map
 from ecglens.models import RhythmModel, fit_model
 from ecglens.prediction import predict_record
-from ecglens.readers import find_records, open_record
+from ecglens.readers import find_records
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.records import Recording
 from ecglens.windows import WindowRule, Windows, concatenate_windows, make_windows

@@ -99,9 +99,9 @@ def _score(
     bootstrap: int,
     random_state: int,
 ) -> RecordingScores:
+    from ecglens.databases import open_record
     from ecglens.evaluation.recordings import Comparison
     from ecglens.labels import load_label_map
-    from ecglens.readers import open_record
 
     comparison = Comparison(
         load_label_map(label_map),

@@ -16,6 +16,7 @@ from ecglens import __version__
 from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash
+from ecglens.databases import open_record
 from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
 from ecglens.explanation import explain_episode
 from ecglens.features import EngineSettings
@@ -30,7 +31,7 @@ from ecglens.prediction import (
     Timeline,
     predict_record,
 )
-from ecglens.readers import RecordSource, open_record
+from ecglens.readers import RecordSource
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
 from ecglens.reports.rhythm_marks import judged_rows

@@ -78,9 +78,9 @@ def run(
 def _predictions(
     sources: Sequence[Path], annotator: str | None, label_map: str
 ) -> dict[str, list[Span]]:
+    from ecglens.databases import open_record
     from ecglens.evaluation.recordings import annotated_predictions, read_predictions
     from ecglens.labels import load_label_map
-    from ecglens.readers import open_record
 
     if annotator is None:
         return read_predictions(sources)

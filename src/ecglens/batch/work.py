@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 
 from ecglens import __version__
 from ecglens.backbones.precision import resolve_precision
@@ -36,6 +35,7 @@ from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
 from ecglens.reports.rhythm_marks import judged_rows
 from ecglens.reports.words import NORMAL
+from ecglens.threads import one_blas_core
 from ecglens.windows import LeadChoice
 
 Told = Callable[[int, int], None]
@@ -172,9 +172,7 @@ class Judge:
         return RecordingResult(task.path, task.name, "done", summary)
 
     def _judge(self, record: RecordSource, journal: Journal | None, told: Told) -> Timeline:
-        # Products of few rows gain nothing from many cores, and how they are shared out may
-        # change the last bit: one core gives the same bytes whatever the number of processes.
-        with threadpool_limits(1):
+        with one_blas_core():
             return predict_record(
                 self.model,
                 record,
@@ -186,7 +184,7 @@ class Judge:
 
     def _save(self, timeline: Timeline, record: RecordSource, folder: Path) -> None:
         explain = self._explainer(timeline, record)
-        with threadpool_limits(1):
+        with one_blas_core():
             save_prediction(
                 timeline,
                 record,

@@ -7,8 +7,6 @@ import email.utils
 import errno
 import json
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -295,27 +293,6 @@ def test_disk_full(
     fetch()
     assert server.starts("100.dat")[-1] == room
     assert (folder / "100.dat").read_bytes() == server.files[f"{TOP}100.dat"]
-
-
-def test_ctrl_c(server: Server, fetch: Fetch, folder: Path) -> None:
-    main = threading.main_thread().ident
-    assert main is not None
-    part = folder / ".100.dat.part"
-
-    def press() -> None:
-        while not part.exists() or part.stat().st_size < 1500:
-            time.sleep(0.01)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    server.faults[f"{TOP}100.dat"] = [trickle(1500, press)]
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        fetch(patience=Patience(read_s=60))
-    assert time.monotonic() - began < 10
-    assert "100.dat" not in visible(folder)
-    assert part.stat().st_size == 1500
-    fetch()
-    assert server.starts("100.dat") == [0, 1500]
 
 
 def test_two_at_once_fetch_each_file_once(server: Server, fetch: Fetch, folder: Path) -> None:

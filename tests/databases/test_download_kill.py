@@ -1,4 +1,4 @@
-"""Downloads in processes of their own: killed at any moment, and two at once."""
+"""Downloads in processes of their own: interrupted, killed at any moment, and two at once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from tests.cli.collection import files_in
 from tests.databases.conftest import TOP, record_files
 from tests.databases.server import Server, trickle
 
+# Ctrl-C must arrive also where a shell started the tests in the background, deaf to it.
 RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ecglens.databases.download import fetch_database
 print(fetch_database("mitdb", sys.argv[1], mirror=sys.argv[2]).n_fetched)
 """
@@ -64,6 +66,25 @@ def test_kill_9_loses_nothing_and_leaves_no_lock(server: Server, tmp_path: Path)
         for name, body in contents(folder).items():
             assert body == server.files[TOP + name]
         (folder / "100.dat").unlink()
+
+
+def test_ctrl_c_ends_it_soon_and_the_next_run_goes_on(server: Server, tmp_path: Path) -> None:
+    server.faults[f"{TOP}100.dat"] = [trickle(1500, lambda: None)]
+    process = start(tmp_path, server)
+    part = tmp_path / "mitdb" / ".100.dat.part"
+    began = time.monotonic()
+    while not part.exists() or part.stat().st_size < 1500:
+        assert time.monotonic() - began < 60
+        time.sleep(0.02)
+    pressed = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - pressed < 10
+    assert "KeyboardInterrupt" in err
+    assert not (tmp_path / "mitdb" / "100.dat").exists()
+    assert part.stat().st_size == 1500
+    finish(start(tmp_path, server))
+    assert server.starts("100.dat") == [0, 1500]
 
 
 @pytest.mark.slow

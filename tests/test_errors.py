@@ -21,6 +21,7 @@ CODES = {
     "ModelFileError": 7,
     "OutputError": 8,
     "IncompleteError": 9,
+    "FetchError": 10,
 }
 
 

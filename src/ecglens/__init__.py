@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ecglens.backbones import load_backbone as load_backbone
     from ecglens.classifiers import make_classifier as make_classifier
+    from ecglens.databases import open_record as open_record
+    from ecglens.databases import read_record as read_record
     from ecglens.errors import EcglensError as EcglensError
     from ecglens.evaluation import evaluate as evaluate
     from ecglens.evaluation import sweep_layers as sweep_layers
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from ecglens.models import train_model as train_model
     from ecglens.prediction import predict_record as predict_record
     from ecglens.readers import find_records as find_records
-    from ecglens.readers import open_record as open_record
-    from ecglens.readers import read_record as read_record
     from ecglens.recipes import find_recipe as find_recipe
     from ecglens.records import Record as Record
     from ecglens.windows import Windows as Windows
@@ -52,9 +52,9 @@ _HOME = {
     "make_classifier": "classifiers",
     "make_images": "images",
     "make_windows": "windows",
-    "open_record": "readers",
+    "open_record": "databases",
     "predict_record": "prediction",
-    "read_record": "readers",
+    "read_record": "databases",
     "save_model": "models",
     "save_windows": "windows",
     "sweep_layers": "evaluation",

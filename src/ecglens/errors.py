@@ -10,7 +10,8 @@ EcglensError                  exit code 1
 ├── BackboneError             6   unknown network, layer, weights or engine
 ├── ModelFileError            7   a model file that is damaged, foreign or newer than this program
 ├── OutputError               8   a result that cannot be written
-└── IncompleteError           9   some recordings failed; the results of the rest are done
+├── IncompleteError           9   some recordings failed; the results of the rest are done
+└── FetchError               10   a database that cannot be fetched, or not whole
 
 Every message says what was received, the rule and the cure. The command line prints it on one
 line and exits with the code; 130 stands for Ctrl-C, as in a shell.
@@ -83,6 +84,12 @@ class IncompleteError(EcglensError):
     """Some recordings of many failed; the results of the rest are done."""
 
     exit_code = 9
+
+
+class FetchError(EcglensError):
+    """A database cannot be fetched, or a file of it is not what its checksum says."""
+
+    exit_code = 10
 
 
 def suggest(received: str, known: Iterable[str]) -> str:

@@ -35,11 +35,19 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class RhythmSpan:
-    """A stretch ``[start_s, end_s)`` that an annotator gave one rhythm."""
+    """A stretch ``[start_s, end_s)`` that an annotator gave one rhythm.
+
+    Attributes:
+        start_s: in seconds from the start of the record.
+        end_s: likewise.
+        rhythm: the annotator's word, such as ``"AFIB"``.
+        lead: the one lead it is said of; ``""`` for all.
+    """
 
     start_s: float
     end_s: float
     rhythm: str
+    lead: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.start_s) and self.start_s <= self.end_s < math.inf):

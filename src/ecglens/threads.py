@@ -28,11 +28,22 @@ def helpers(threads: int | None = None) -> Iterator[Executor]:
         threads: how many, up to :data:`MOST`; None takes one for each core.
     """
     pool = ThreadPoolExecutor(min(threads or usable_cores(), MOST), "ecglens")
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_core():
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_blas_core() -> Iterator[None]:
+    """Let BLAS take one core for each product.
+
+    How a product is shared out among cores may change its last bit; so it is the same on all
+    machines of a kind, and in any number of processes.
+    """
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,9 @@ def model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that stands for the model that tells VF from N by how peaked a window is."""
     monkeypatch.setattr("ecglens.batch.work.load_model", lambda _path, **_: MODEL)
     monkeypatch.setattr("ecglens.batch.work.ModelFacts.of", _facts)
+    # It has no image that could be explained.
+    monkeypatch.setattr("ecglens.batch.work.explain_episode", lambda *_, **__: None)
+    monkeypatch.setattr("ecglens.batch.work.plot_explanation", lambda _, **__: None)
     path = tmp_path / "model"
     path.write_bytes(b"peaked")
     return path

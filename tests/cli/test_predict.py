@@ -57,6 +57,15 @@ class TestWords:
         ]
         assert "2 done, 0 done before" in ecglens(*asked, "--again").out
 
+    def test_the_page_shows_what_spoke_for_as_many_episodes_as_asked(
+        self, ecglens: Program, model: Path, collection: Path, tmp_path: Path
+    ) -> None:
+        for explained, shown in ((0, 0), (1, 1)):
+            asked = ("--model", model, "--out", tmp_path, "--explained", explained)
+            assert ecglens("predict", collection / "s02", *asked).code == 0
+            page = (tmp_path / "s02" / "report.html").read_text()
+            assert page.count("What spoke for VF.") == shown
+
     def test_very_many_have_a_line_each(
         self, ecglens: Program, model: Path, collection: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

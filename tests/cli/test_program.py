@@ -130,6 +130,11 @@ class TestExamples:
                 words += ["--out", str(tmp_path / next(example))]
             else:
                 words.append(others.get(word, word))
+        if verb == "score":
+            lines = [f"{path.stem},0,60,N\n" for path in sorted(collection.glob("*.hea"))]
+            table = tmp_path / "episodes.csv"
+            table.write_text("record,start_s,end_s,label\n" + "".join(lines))
+            words[words.index("episodes")] = str(table)
         if verb in ("demo", "features", "evaluate", "layers", "train"):
             words += ["--backbone", str(tiny)]
         if verb == "demo":

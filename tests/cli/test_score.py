@@ -37,8 +37,23 @@ def test_a_table_against_records(ecglens: Program, collection: Path, tmp_path: P
         for label, kinds in said["classes"].items()
     } == {"N": 1, "AF": 1, "VF": 1}
     assert (tmp_path / "s" / "scores.csv").read_text().count("\n") == 1 + 6 * 3
-    assert "| coarse VF | shock | 12 | 2 |" in (tmp_path / "s" / "scores.md").read_text()
+    assert "| coarse VF | shock | 12 | 2 | 0 |" in (tmp_path / "s" / "scores.md").read_text()
     assert ecglens("score", table, "--reference", collection, "--json").json == said
+
+
+def test_an_annotation_against_another(ecglens: Program, collection: Path, tmp_path: Path) -> None:
+    for path in collection.glob("s0[0-2].*"):
+        suffix = ".rhythm" if path.suffix == ".atr" else path.suffix
+        (tmp_path / f"{path.stem}{suffix}").write_bytes(path.read_bytes())
+    done = ecglens("score", tmp_path, "--annotator", "rhythm", "--reference", collection, "--json")
+    assert done.code == 0, done.err
+    assert done.json["n_records"] == 3
+    for kinds in done.json["classes"].values():
+        assert set(kinds["all"]["gross"].values()) >= {1, 60}
+        assert kinds["all"]["gross"]["duration_sensitivity"] == 1
+    done = ecglens("score", tmp_path, "--annotator", "qrs", "--reference", collection)
+    assert done.code == 3
+    assert "no annotation file s00.qrs" in done.error
 
 
 @pytest.mark.parametrize(
@@ -47,6 +62,8 @@ def test_a_table_against_records(ecglens: Program, collection: Path, tmp_path: P
         ("nobody,0,60,N\n", "no annotated record for nobody; give its folder with --reference"),
         ("", "no record to score"),
         ("s00,0,60,N\ns00,30,60,N\n", "overlap at 30 s"),
+        ("s00,0,70,N\n", "'s00' lasts 60 s and was predicted from 0 to 70 s"),
+        ("s00,0,60,Af\n", "'Af' was predicted, which is no class of label map 'rhythm4'"),
     ],
 )
 def test_what_does_not_fit(

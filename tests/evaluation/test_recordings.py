@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from ecglens.errors import EvaluationError, UsageError
 from ecglens.evaluation.recordings import (
@@ -18,6 +19,8 @@ from ecglens.evaluation.recordings import (
     aha_category,
     aha_table,
     annotated_classes,
+    annotated_predictions,
+    exact_lower_limit,
     gross,
     read_predictions,
     score_record,
@@ -72,10 +75,22 @@ class TestEpisodes:
         assert (af.annotated, af.found, af.predicted, af.right) == (2, 2, 1, 1)
         assert af.duration_predictivity == 0.5
 
-    def test_time_that_only_one_side_knows_is_not_compared(self) -> None:
+    def test_only_annotated_time_is_compared_and_unsaid_time_is_missed(self) -> None:
         score = score_record([(50, 150, "AF")], [(0, 100, "AF")], ["AF"])
-        assert score.scored_s == 50
-        assert score.counts["AF"].shared_s == 50
+        # 50-150 is compared; of it 50-100 was predicted, 100-150 was not.
+        assert (score.scored_s, score.abstained_s) == (100, 50)
+        af = score.counts["AF"]
+        assert (af.annotated_s, af.predicted_s, af.shared_s) == (100, 50, 50)
+        claimed = score.counts_claimed["AF"]
+        assert (claimed.annotated_s, claimed.predicted_s, claimed.shared_s) == (50, 50, 50)
+
+    def test_a_list_of_episodes_alone_is_no_way_to_hide_what_was_missed(self) -> None:
+        # Only AF episodes are listed: of TRUTH's two the first was found, for 50 of its 100 s.
+        af = score_record(TRUTH, [(150, 210, "AF")], ["AF", "N"]).counts["AF"]
+        assert (af.annotated, af.found, af.predicted, af.right) == (2, 1, 1, 1)
+        assert af.duration_sensitivity == pytest.approx(50 / 160)
+        assert af.duration_predictivity == pytest.approx(50 / 60)
+        assert af.to_dict()["false_episodes"] == 0
 
     def test_noise_is_left_out(self) -> None:
         truth: list[Span] = [(0, 60, "AF"), (60, 100, "(NOISE")]
@@ -130,6 +145,8 @@ class TestWhatMustHold:
     def test_changing_sides_changes_sensitivity_and_predictivity(
         self, one: list[Span], other: list[Span]
     ) -> None:
+        end = max(one[-1][1], other[-1][1])
+        one, other = ([*side, (side[-1][1], end, "inconclusive")] for side in (one, other))
         there = score_record(one, other, CLASSES).counts
         back = score_record(other, one, CLASSES).counts
         for label in CLASSES:
@@ -216,6 +233,21 @@ class TestAha:
         assert table["asystole"].verdict.startswith("too few")
         assert math.isnan(table["asystole"].lower_limit)
 
+    @pytest.mark.parametrize(
+        ("right", "n", "low"), [(81, 263, 0.2527), (15, 148, 0.0578), (0, 20, 0), (1, 29, 0.0009)]
+    )
+    def test_limits_as_published(self, right: int, n: int, low: float) -> None:
+        # Newcombe 1998, Statistics in Medicine 17:857, table I, method 5: two-sided 95 %.
+        assert exact_lower_limit(right, n, 0.975) == pytest.approx(low, abs=5e-5)
+
+    @given(st.integers(1, 300), st.floats(0, 1))
+    def test_so_many_right_are_seen_one_time_in_ten_at_the_limit(
+        self, n: int, share: float
+    ) -> None:
+        right = max(1, round(share * n))
+        limit = exact_lower_limit(right, n)
+        assert binom.sf(right - 1, n, limit) == pytest.approx(0.1)
+
     def test_a_limit_worked_by_hand(self) -> None:
         # 1 of 2 right: P(X >= 1) = 1 - (1 - p)^2 = 0.1 gives p = 1 - sqrt(0.9).
         row = aha_table(["normal sinus rhythm"] * 2, [False, True], ["a", "a"])[2]
@@ -261,12 +293,24 @@ class TestAha:
     def test_windows_lie_within_one_rhythm_and_one_prediction(self) -> None:
         rhythms: list[Span] = [(3, 45, "N"), (45, 100, "VF")]
         predicted: list[Span] = [(0, 56, "N"), (56, 90, "VF")]
-        windows = list(shock_windows(rhythms, predicted, ["VF"], length_s=10))
-        # Pure and predicted throughout: N 10-40, VF 50-90; 50-60 is predicted VF for 4 s of ten.
-        assert [(w.start_s, w.rhythm, w.shocked) for w in windows] == [
-            (10, "N", False), (20, "N", False), (30, "N", False),
-            (50, "VF", False), (60, "VF", True), (70, "VF", True), (80, "VF", True),
+        windows = list(shock_windows(rhythms, predicted, ["VF"], ["N", "VF"], length_s=10))
+        # Pure: N 10-40, VF 50-100. 50-60 is predicted VF for 4 s of ten, 90-100 not at all.
+        assert [(w.start_s, w.rhythm, w.shocked, w.undecided) for w in windows] == [
+            (10, "N", False, False), (20, "N", False, False), (30, "N", False, False),
+            (50, "VF", False, False), (60, "VF", True, False), (70, "VF", True, False),
+            (80, "VF", True, False), (90, "VF", False, True),
         ]  # fmt: skip
+
+    def test_silence_is_no_shock_and_is_counted(self) -> None:
+        windows = list(
+            shock_windows([(0, 40, "N")], [(0, 14, "N"), (20, 40, "inconclusive")], ["VF"],
+                          ["N", "VF"], length_s=10)
+        )  # fmt: skip
+        assert [w.undecided for w in windows] == [False, True, True, True]
+        row = aha_table(
+            ["normal sinus rhythm"] * 4, [False] * 4, ["a"] * 4, [w.undecided for w in windows]
+        )[2]
+        assert (row.right, row.undecided) == (4, 3)
 
     def test_height_is_that_of_the_ecg_not_of_the_wander(self) -> None:
         t = np.arange(2500) / 250
@@ -306,6 +350,42 @@ class TestRecords:
         comparison = Comparison(load_label_map("af"))
         comparison.add(_record("a", RhythmSpan(0, 100, "AFIB")), [(0, 100, "AF")])
         assert comparison.scores(n_bootstrap=0).aha == ()
+
+    def test_height_that_is_not_known_is_said(self) -> None:
+        signal = np.random.default_rng(0).normal(size=(1, 10000))
+        spans = (RhythmSpan(0, 100, "VF"),)
+        comparison = Comparison(self.MAP)
+        comparison.add(
+            Record(signal, 100.0, (Lead("II", "ADC"),), "a", rhythms=spans), [(0, 100, "VF")]
+        )
+        scores = comparison.scores(n_bootstrap=0)
+        assert scores.aha[0].n == 10
+        assert "10 windows of VF have no height in mV" in scores.notes[0]
+        assert scores.notes[0] in scores.format_table()
+        assert scores.notes[0] in scores.to_markdown()
+
+    def test_a_label_of_another_map_or_a_time_of_another_record_is_refused(self) -> None:
+        record = _record("a", RhythmSpan(0, 100, "AFIB"))
+        with pytest.raises(EvaluationError, match=r"'AFIB' was predicted, .*\(N, AF, VF, ST\)"):
+            Comparison(self.MAP).add(record, [(0, 100, "AFIB")])
+        with pytest.raises(EvaluationError, match="'a' lasts 100 s and was predicted from 90 to"):
+            Comparison(self.MAP).add(record, [(0, 90, "AF"), (90, 130, "N")])
+
+    def test_a_predicted_annotation(self) -> None:
+        rhythms = [(0, "AFIB"), (10, "Q"), (20, "NOISE"), (30, "AFL"), (40, "ST"), (50, "AF")]
+        record = _record("a", *(RhythmSpan(at, at + 10, name) for at, name in rhythms))
+        labels = ["AF", "inconclusive", "unreadable", "(AFL", "ST", "AF"]
+        found = annotated_predictions([record], self.MAP)
+        assert found == {"a": [(10 * i, 10 * i + 10, label) for i, label in enumerate(labels)]}
+        comparison = Comparison(self.MAP)
+        comparison.add(_record("a", RhythmSpan(0, 60, "AFIB")), found["a"])
+        scores = comparison.scores(n_bootstrap=0)
+        assert scores.gross("AF").shared_s == 20
+        assert scores.records[0].abstained_s == 30
+        with pytest.raises(EvaluationError, match="'a' was predicted twice"):
+            annotated_predictions([record, record], self.MAP)
+        with pytest.raises(EvaluationError, match="no rhythm in its predicted annotation"):
+            annotated_predictions([_record("a")], self.MAP)
 
     def test_a_record_without_annotation(self) -> None:
         with pytest.raises(EvaluationError, match="'a' has no annotated rhythm"):

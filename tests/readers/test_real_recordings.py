@@ -10,7 +10,7 @@ import pytest
 
 from ecglens.errors import RecordError
 from ecglens.readers import find_records, read_record
-from ecglens.readers.wfdb_rhythms import _read_marks
+from ecglens.readers.wfdb_marks import read_marks
 from ecglens.readers.wfdb_signals import quiet_wfdb
 
 VARIANTS = {
@@ -106,7 +106,7 @@ def test_vfdb_and_cudb(real_data: Path) -> None:
 
 def test_annotations_as_wfdb_reads_them(real_data: Path) -> None:
     for stem, ending in (("mitdb/207", "atr"), ("vfdb/421", "atr"), ("cudb/cu04", "vf")):
-        ours = _read_marks((real_data / stem).with_suffix(".hea"), ending, 1.0)
+        ours = read_marks((real_data / stem).with_suffix(".hea"), ending, 1.0)
         with quiet_wfdb() as wfdb:
             reference = wfdb.rdann(
                 str(real_data / stem), ending, return_label_elements=["label_store"]

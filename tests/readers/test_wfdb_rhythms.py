@@ -43,7 +43,7 @@ def test_a_rhythm_lasts_to_the_next_or_the_end(write_wfdb) -> None:
 
 def test_notes_that_are_not_rhythms(write_wfdb) -> None:
     header = write_wfdb()
-    marks = [(10, "+", "(N"), (20, "s", "(ST0+"), (30, '"', "TS"), (40, "+", "x"), (50, "N", "")]
+    marks = [(10, "+", "(N"), (20, "s", "ST0"), (30, '"', "TS"), (40, "+", "x"), (50, "N", "")]
     annotate(header, marks)
     assert spans(header) == [(0.04, 4.0, "N")]
 

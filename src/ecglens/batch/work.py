@@ -9,23 +9,39 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from threadpoolctl import threadpool_limits
+from matplotlib.figure import Figure
 
 from ecglens import __version__
 from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash
+from ecglens.databases import open_record
 from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
+from ecglens.explanation import explain_episode
 from ecglens.features import EngineSettings
 from ecglens.files import write_json
 from ecglens.models import RhythmModel, load_model
-from ecglens.prediction import Journal, Timeline, predict_record
-from ecglens.readers import RecordSource, open_record
+from ecglens.plots import plot_explanation
+from ecglens.prediction import (
+    INCONCLUSIVE,
+    UNREADABLE,
+    Episode,
+    Journal,
+    Timeline,
+    predict_record,
+)
+from ecglens.readers import RecordSource
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
+from ecglens.reports.rhythm_marks import judged_rows
+from ecglens.reports.words import NORMAL
+from ecglens.threads import one_blas_core
 from ecglens.windows import LeadChoice
 
 Told = Callable[[int, int], None]
+
+_LOOKS = ("tables", "explained")
+"""Settings that decide what files look like, not how windows are judged."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +53,16 @@ class BatchSettings:
         hop_s: seconds from one window to the next; None for no overlap.
         fs: sampling rate in Hz of files that do not state one.
         tables: format of the table of windows, ``"csv"`` or ``"parquet"``.
+        explained: episodes of which the page shows what spoke for their class; each takes about
+            half a second.
         engine: what runs the network.
     """
 
-    leads: LeadChoice = "first"
+    leads: LeadChoice = "best"
     hop_s: float | None = None
     fs: float | None = None
     tables: Tables = "csv"
+    explained: int = 3
     engine: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -146,16 +165,14 @@ class Judge:
         journal = None if made_from is None else results.journal(task.name, _key(made_from))
         timeline = self._judge(record, journal, told)
         with results.staged(task.name) as folder:
-            save_prediction(timeline, record, self._facts, folder, tables=self._settings.tables)
+            self._save(timeline, record, folder)
             summary = _sign(folder / SUMMARY, made_from)
         if journal is not None:
             journal.clear()
         return RecordingResult(task.path, task.name, "done", summary)
 
     def _judge(self, record: RecordSource, journal: Journal | None, told: Told) -> Timeline:
-        # Products of few rows gain nothing from many cores, and how they are shared out may
-        # change the last bit: one core gives the same bytes whatever the number of processes.
-        with threadpool_limits(1):
+        with one_blas_core():
             return predict_record(
                 self.model,
                 record,
@@ -164,6 +181,35 @@ class Judge:
                 journal=journal,
                 progress=told,
             )
+
+    def _save(self, timeline: Timeline, record: RecordSource, folder: Path) -> None:
+        explain = self._explainer(timeline, record)
+        with one_blas_core():
+            save_prediction(
+                timeline,
+                record,
+                self._facts,
+                folder,
+                tables=self._settings.tables,
+                explain=explain,
+            )
+
+    def _explainer(
+        self, timeline: Timeline, record: RecordSource
+    ) -> Callable[[Episode], Figure | None]:
+        """Return what draws the evidence of the first episodes asked for that are not normal."""
+        row = judged_rows(timeline, record)[0]
+        left = self._settings.explained
+
+        def explain(episode: Episode) -> Figure | None:
+            nonlocal left
+            if left == 0 or episode.label in (NORMAL, INCONCLUSIVE, UNREADABLE):
+                return None
+            left -= 1
+            found = explain_episode(self.model, record, timeline, episode, lead=row)
+            return plot_explanation(found, small=True)
+
+        return explain
 
     def _made_from(self, path: Path) -> dict[str, Any] | None:
         """Return all that the results depend on, or None where the files cannot be read."""
@@ -182,6 +228,7 @@ class Judge:
             "hop_s": chosen.hop_s,
             "fs": chosen.fs,
             "tables": chosen.tables,
+            "explained": chosen.explained,
             "engine": [chosen.engine.engine, chosen.engine.device],
             "precision": resolve_precision(chosen.engine.engine, chosen.engine.precision),
         }
@@ -194,7 +241,7 @@ def with_threads(settings: BatchSettings, threads: int) -> BatchSettings:
 
 def _key(made_from: Mapping[str, Any]) -> str:
     """Return a key of what windows are judged from; how tables are written is no part of it."""
-    kept = {name: value for name, value in made_from.items() if name != "tables"}
+    kept = {name: value for name, value in made_from.items() if name not in _LOOKS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

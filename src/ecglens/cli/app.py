@@ -12,10 +12,12 @@ from ecglens.cli import (
     INTERRUPTED,
     INTERRUPTED_TEXT,
     backbones,
+    databases,
     demo,
     evaluate,
     explain,
     features,
+    fetch,
     layers,
     predict,
     score,
@@ -27,7 +29,7 @@ from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 130 interrupted. "
+    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 10 download, 130 interrupted. "
     "Research use only: not a medical device."
 )
 
@@ -56,7 +58,20 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback(epilog=EPILOG)(_root)
-    verbs = (demo, windows, features, evaluate, layers, train, predict, explain, score, backbones)
+    verbs = (
+        demo,
+        windows,
+        features,
+        evaluate,
+        layers,
+        train,
+        predict,
+        explain,
+        score,
+        backbones,
+        databases,
+        fetch,
+    )
     for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]

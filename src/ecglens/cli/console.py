@@ -31,6 +31,36 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def transfer(title: str) -> Iterator[Callable[[int, int, int, int | None], None]]:
+    """Show files, bytes, speed and time left on a terminal's stderr, and nothing in a pipe.
+
+    Yields:
+        a function to call with files done and in all, and bytes done and in all.
+    """
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn("{task.description} {task.fields[files]}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        Remaining(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, files="")
+
+        def step(files: int, n_files: int, n_bytes: int, total: int | None) -> None:
+            bar.update(task, completed=n_bytes, total=total, files=f"{files}/{n_files}")
+
+        yield step
+
+
 def say(text: str) -> None:
     """Print a result."""
     typer.echo(text)

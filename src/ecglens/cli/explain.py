@@ -41,9 +41,9 @@ def run(
     ] = None,
 ) -> None:
     """Say and draw which part of a moment's spectrogram spoke for a class."""
+    from ecglens.databases import open_record
     from ecglens.explanation import explain_record
     from ecglens.models import load_model
-    from ecglens.readers import open_record
 
     if out is not None:
         check_place(out)

@@ -234,6 +234,39 @@ Sources = Annotated[
     ),
 ]
 
+MoreSources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Annotated records, folders of them, or one file of windows (.npz of this program).",
+        show_default=False,
+    ),
+]
+
+Databases = Annotated[
+    str | None,
+    typer.Option(
+        help="Databases that have been fetched, separated by commas.", rich_help_panel=_GROUP
+    ),
+]
+
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the databases.",
+        show_default="ECGLENS_DATA, or the platform's cache",
+        rich_help_panel=_RUN,
+    ),
+]
+
+Mirror = Annotated[
+    str | None,
+    typer.Option(
+        help="Address with the databases as https://physionet.org/files/ has them.",
+        show_default="the database's own",
+        rich_help_panel=_RUN,
+    ),
+]
+
 
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses of options: each of their fields becomes an option."""

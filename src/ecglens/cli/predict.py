@@ -39,8 +39,8 @@ def run(
         typer.Option(help="Folder for a folder of files per recording.", show_default="none"),
     ] = None,
     leads: Annotated[
-        str, typer.Option(help="first, best, or names by preference: II,V5.")
-    ] = "first",
+        str, typer.Option(help="best, first, all (combined), or names by preference: II,V5.")
+    ] = "best",
     hop_s: Annotated[
         float | None, typer.Option(help="Seconds between windows (default: no overlap).")
     ] = None,
@@ -48,6 +48,9 @@ def run(
         float | None, typer.Option(help="Sampling rate of files that do not say it, Hz.")
     ] = None,
     tables: Annotated[str, typer.Option(help="Table of windows as csv or parquet.")] = "csv",
+    explained: Annotated[
+        int, typer.Option(min=0, help="Episodes whose page shows what spoke for their class.")
+    ] = 3,
     jobs: Annotated[
         int, typer.Option(min=1, help="Recordings to judge at a time, each in a process.")
     ] = 1,
@@ -62,7 +65,9 @@ def run(
     from ecglens.batch import BatchSettings, predict_files
 
     kind = cast("Tables", tables)
-    settings = BatchSettings(lead_choice(leads), hop_s, fs, kind, engine_settings(engine))
+    settings = BatchSettings(
+        lead_choice(leads), hop_s, fs, kind, explained, engine_settings(engine)
+    )
     paths = list_records(files)
     speaker = _JsonSpeaker(len(paths), out) if running.json else _Speaker(len(paths), out)
     with batch_bars() as bars:

@@ -23,12 +23,19 @@ EXAMPLE = "Example: ecglens score episodes --reference mitdb --reference vfdb"
 def run(
     predicted: Annotated[
         list[Path],
-        typer.Argument(help="Folders of 'ecglens predict --out', or tables of episodes."),
+        typer.Argument(
+            help="Folders of 'ecglens predict --out', or tables of episodes; with --annotator "
+            "records or folders of them."
+        ),
     ],
     reference: Annotated[
         list[Path], typer.Option(help="Annotated record or folder of them; repeatable.")
     ],
     running: RunOptions,
+    annotator: Annotated[
+        str | None,
+        typer.Option(help="Ending of WFDB annotation files that are the prediction: rhythm."),
+    ] = None,
     label_map: Annotated[
         str, typer.Option("--map", help="Rhythms to classes: rhythm4, af, shockable, or TOML.")
     ] = "rhythm4",
@@ -52,10 +59,8 @@ def run(
     ] = None,
 ) -> None:
     """Score predicted episodes in the manner of EC57, and shocks in that of the AHA."""
-    from ecglens.evaluation.recordings import read_predictions
-
     folder = None if out is None else make_folder(out)
-    spans = read_predictions(predicted)
+    spans = _predictions(predicted, annotator, label_map)
     scores = _score(
         spans, reference, label_map, split(shock), window_s, least_s, overlap, bootstrap,
         running.random_state,
@@ -70,6 +75,19 @@ def run(
         say(scores.format_table(per_record=records))
 
 
+def _predictions(
+    sources: Sequence[Path], annotator: str | None, label_map: str
+) -> dict[str, list[Span]]:
+    from ecglens.databases import open_record
+    from ecglens.evaluation.recordings import annotated_predictions, read_predictions
+    from ecglens.labels import load_label_map
+
+    if annotator is None:
+        return read_predictions(sources)
+    records = (open_record(path, annotator=annotator) for path in list_records(sources))
+    return annotated_predictions(records, load_label_map(label_map))
+
+
 def _score(
     spans: Mapping[str, list[Span]],
     reference: Sequence[Path],
@@ -81,9 +99,9 @@ def _score(
     bootstrap: int,
     random_state: int,
 ) -> RecordingScores:
+    from ecglens.databases import open_record
     from ecglens.evaluation.recordings import Comparison
     from ecglens.labels import load_label_map
-    from ecglens.readers import open_record
 
     comparison = Comparison(
         load_label_map(label_map),

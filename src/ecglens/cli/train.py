@@ -11,17 +11,26 @@ import typer
 
 from ecglens.cli.console import say, say_json, table
 from ecglens.cli.options import (
+    Databases,
+    DataFolder,
     DecisionOptions,
     EngineOptions,
     FoldOptions,
     HeadOptions,
+    MoreSources,
     NetworkOptions,
     RunOptions,
-    Sources,
     WindowOptions,
 )
 from ecglens.cli.windows import count_rows
-from ecglens.cli.work import check_place, cross_validate, extract, load_sources, open_recipe
+from ecglens.cli.work import (
+    check_place,
+    cross_validate,
+    extract,
+    load_sources,
+    open_recipe,
+    with_databases,
+)
 
 if TYPE_CHECKING:
     from ecglens.evaluation import Evaluation
@@ -30,7 +39,6 @@ EXAMPLE = "Example: ecglens train mitdb vfdb --exclude 201 --out rhythm.ecglens"
 
 
 def run(
-    sources: Sources,
     out: Annotated[Path, typer.Option(help="Model file to write.")],
     cutting: WindowOptions,
     network: NetworkOptions,
@@ -42,12 +50,16 @@ def run(
     evaluate: Annotated[
         bool, typer.Option(help="Evaluate first and keep the figures in the model's card.")
     ] = True,
+    sources: MoreSources = None,
+    databases: Databases = None,
+    data: DataFolder = None,
 ) -> None:
     """Train a rhythm classifier and write it, with its evaluation, to one file."""
     from ecglens.models import fit_model, save_model
 
     check_place(out)
-    windows = load_sources(sources, cutting, running.random_state)
+    chosen = with_databases(sources, databases, data)
+    windows = load_sources(chosen, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state, head)
     features = extract(windows, recipe, backbone, network, engine)
     evaluation: Evaluation | None = None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecglens.cli.console import say, say_json, table
-from ecglens.cli.options import RunOptions, Sources, WindowOptions
-from ecglens.cli.work import check_place, load_sources
+from ecglens.cli.options import Databases, DataFolder, MoreSources, RunOptions, WindowOptions
+from ecglens.cli.work import check_place, load_sources, with_databases
 
 if TYPE_CHECKING:
     from ecglens.windows import Windows
@@ -18,16 +18,19 @@ EXAMPLE = "Example: ecglens windows mitdb vfdb --out windows.npz --per-class 500
 
 
 def run(
-    sources: Sources,
     out: Annotated[Path, typer.Option(help="File of windows to write (.npz).")],
     cutting: WindowOptions,
     running: RunOptions,
+    sources: MoreSources = None,
+    databases: Databases = None,
+    data: DataFolder = None,
 ) -> None:
     """Cut annotated records into labelled windows."""
     from ecglens.windows import save_windows
 
     check_place(out)
-    windows = load_sources(sources, cutting, running.random_state)
+    chosen = with_databases(sources, databases, data)
+    windows = load_sources(chosen, cutting, running.random_state)
     save_windows(windows, out)
     rows = count_rows(windows)
     if running.json:

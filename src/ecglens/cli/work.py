@@ -61,6 +61,24 @@ def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: 
     return windows
 
 
+def with_databases(
+    sources: Sequence[Path] | None, databases: str | None, data: Path | None
+) -> list[Path]:
+    """Return the sources named and the folders of databases that have been fetched.
+
+    Raises:
+        UsageError: nothing is named, or there is no such database.
+        RecordError: a database is not here.
+    """
+    from ecglens.databases import find_database
+    from ecglens.databases.holdings import folder_of
+
+    named = split(databases or "")
+    if not sources and not named:
+        raise UsageError("nothing to read; name records, folders or windows, or give --databases")
+    return [*(sources or ()), *(folder_of(find_database(name), data) for name in named)]
+
+
 def _refuse_cutting(path: Path, options: WindowOptions) -> None:
     """Refuse options that would have no effect, since the windows are cut already."""
     for name in ("label_map", "length_s", "hop_s", "purity", "fs_out", "fs", "leads", "subjects"):
@@ -100,7 +118,7 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
     with progress("reading") as step:
 
         def records() -> Iterator[Record]:
-            from ecglens.readers import read_record
+            from ecglens.databases import read_record
 
             for done, path in enumerate(paths):
                 step(done, len(paths))

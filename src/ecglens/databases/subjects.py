@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from types import MappingProxyType
-
+from ecglens.databases.catalogue.entry import Database
+from ecglens.databases.catalogue.finding import find_by_folder, find_database
 from ecglens.records import Recording
-
-# PhysioNet's short names, by the names of the archives it hands out.
-_SHORT_NAMES = MappingProxyType({"mit-bih-arrhythmia-database": "mitdb"})
-# MIT-BIH Arrhythmia Database directory: 47 people in 48 records, 201 and 202 are one man.
-_SAME_PERSON = MappingProxyType({("mitdb", "202"): "201"})
 
 
 def subject_of(record: Recording) -> str:
@@ -19,9 +13,19 @@ def subject_of(record: Recording) -> str:
     Args:
         record: its ``database`` is the name of its folder, as PhysioNet names it, with or without
             the version behind (``"mitdb"``, ``"mit-bih-arrhythmia-database-1.0.0"``).
+
+    Returns:
+        The person that the file names, else for a known database its short name and the person
+        (``"mitdb-201"`` for 201 and 202), the same wherever the database lies.
     """
-    bare = re.sub(r"-\d+(\.\d+)+$", "", record.database.casefold())
-    short = _SHORT_NAMES.get(bare, bare)
-    first = _SAME_PERSON.get((short, record.record_id))
     unnamed = record.subject_id == f"{record.database}-{record.record_id}"
-    return f"{record.database}-{first}" if first and unnamed else record.subject_id
+    database = find_by_folder(record.database) if unnamed else None
+    return person_in(database, record.record_id) if database else record.subject_id
+
+
+def person_in(database: Database, record_id: str) -> str:
+    """Return the subject of a record of a known database."""
+    if record_id in database.shared:
+        other, _, record = database.shared[record_id].partition("/")
+        return person_in(find_database(other), record)
+    return f"{database.name}-{database.person_of(record_id)}"

@@ -238,6 +238,7 @@ def explain_episode(
     timeline: Timeline,
     episode: Episode,
     *,
+    lead: str | int | None = None,
     method: str = "auto",
 ) -> Explanation:
     """Explain the window of an episode that was surest of the episode's class.
@@ -249,6 +250,7 @@ def explain_episode(
         record: the recording, in memory or on disk.
         timeline: what the model said of it.
         episode: one of ``timeline.episodes``, of a class of the model.
+        lead: name or position of the lead; by default the timeline's, if that is one.
         method: as for :func:`explain_window`.
 
     Raises:
@@ -265,7 +267,8 @@ def explain_episode(
             f"{episode.end_s:g} s; take an episode of its timeline"
         )
     start_s = float(timeline.start_s[int(np.nanargmax(shares))])
-    return explain_record(model, record, start_s, episode.label, lead=timeline.lead, method=method)
+    lead = timeline.lead if lead is None else lead
+    return explain_record(model, record, start_s, episode.label, lead=lead, method=method)
 
 
 def explain_record(

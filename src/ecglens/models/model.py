@@ -15,6 +15,7 @@ from ecglens.decisions import FeatureDistance, RejectRule, RhythmChange
 from ecglens.errors import WindowError
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.recipes import Recipe
+from ecglens.threads import one_blas_core
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,9 +103,10 @@ class RhythmModel:
             )
         features = concatenate_outputs(self.extractor.run(X, fs, progress=progress))
         distances = np.zeros(len(features))
-        if self.distance is not None:
-            distances = self.distance.of(feature_space(self.head, features))
-        probabilities = np.asarray(self.head.predict_proba(features), dtype=np.float64)
+        with one_blas_core():
+            if self.distance is not None:
+                distances = self.distance.of(feature_space(self.head, features))
+            probabilities = np.asarray(self.head.predict_proba(features), dtype=np.float64)
         return Judgement(probabilities, distances)
 
     def predict_proba(

@@ -23,7 +23,7 @@ from ecglens.readers import (
     wfdb_records,
 )
 from ecglens.readers.source import RecordSource
-from ecglens.readers.wfdb_rhythms import USUAL_ANNOTATORS
+from ecglens.readers.wfdb_rhythms import USUAL, USUAL_ANNOTATORS, Convention
 from ecglens.records import Record, check_fs
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -86,7 +86,11 @@ def read_record(
 
 
 def open_record(
-    path: str | os.PathLike[str], *, fs: float | None = None, annotator: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    fs: float | None = None,
+    annotator: str | None = None,
+    convention: Convention = USUAL,
 ) -> RecordSource:
     """Open one recording, whose samples are then read stretch by stretch.
 
@@ -100,6 +104,7 @@ def open_record(
         fs: sampling rate in Hz, only for a file that does not state one.
         annotator: ending of the WFDB annotation file to take rhythms from, such as ``"atr"``;
             without it the usual ones are tried.
+        convention: how the WFDB record's database writes rhythms.
 
     Returns:
         The source, with notes on all that was assumed. Its samples are those that
@@ -119,7 +124,7 @@ def open_record(
         check_fs(fs, "fs")
     known = _format_of(place)
     if known is None:
-        return wfdb_records.open_wfdb(_header_of(place), fs, annotator)
+        return wfdb_records.open_wfdb(_header_of(place), fs, annotator, convention)
     if annotator is not None:
         raise UsageError(f"annotator={annotator!r} needs a WFDB record, got {place}; leave it out")
     _check_file(place)

@@ -20,7 +20,7 @@ from ecglens.readers.assembly import (
 )
 from ecglens.readers.source import ArraySamples, RecordSource, Samples
 from ecglens.readers.wfdb_header import GAP, Header, SignalLine, member, read_header
-from ecglens.readers.wfdb_rhythms import read_rhythms
+from ecglens.readers.wfdb_rhythms import USUAL, Convention, read_rhythms
 from ecglens.readers.wfdb_signals import DIFFERENCES, measure, read_signals
 from ecglens.records import FloatArray
 
@@ -28,7 +28,9 @@ from ecglens.records import FloatArray
 _TINY_GAIN = 1e-25
 
 
-def open_wfdb(path: Path, fs: float | None, annotator: str | None) -> RecordSource:
+def open_wfdb(
+    path: Path, fs: float | None, annotator: str | None, convention: Convention = USUAL
+) -> RecordSource:
     """Open the WFDB record of a header.
 
     Leads with several samples per frame keep them all: the record gets the rate of its fastest
@@ -39,6 +41,7 @@ def open_wfdb(path: Path, fs: float | None, annotator: str | None) -> RecordSour
         path: the ``.hea`` file.
         fs: Hz, only where the header has none.
         annotator: ending of the annotation file, or None for the usual ones.
+        convention: how the database writes rhythms.
 
     Raises:
         RecordError: the header, a signal file or the annotation file is missing or damaged.
@@ -56,7 +59,14 @@ def open_wfdb(path: Path, fs: float | None, annotator: str | None) -> RecordSour
     if any(line.storage == DIFFERENCES for part in parts for line in part.header.signals):
         whole = samples.read(0, samples.n_samples, range(len(kept)))
         samples = ArraySamples(lambda: whole, range(len(kept)))
-    rhythms, said = read_rhythms(path, frame_fs, samples.n_samples / rate, annotator)
+    rhythms, said = read_rhythms(
+        path,
+        frame_fs,
+        samples.n_samples / rate,
+        annotator,
+        convention=convention,
+        leads=[lead.name for lead in names],
+    )
     return make_source(
         path,
         samples,

@@ -1,52 +1,72 @@
-"""Rhythm spans from WFDB annotation files.
-
-Decoded here, after https://physionet.org/physiotools/wag/annot-5.htm: wfdb's own reader (4.3)
-never returns from a file that starts with a note such as ``## made by x``.
-"""
+"""Rhythm spans from WFDB annotation files."""
 
 from __future__ import annotations
 
-import itertools
 import re
-import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.readers.wfdb_header import member
+from ecglens.readers.spans import cut_out, fill_between
+from ecglens.readers.wfdb_episodes import find_episodes
+from ecglens.readers.wfdb_marks import RHYTHM, VF_END, VF_START, Mark, read_marks
 from ecglens.records import RhythmSpan
 
-# "atr" is the reference of most databases, "vf" and "ecg" carry it in some; beat detectors'
-# files ("ari", "qrs", ...) have no rhythms.
-USUAL_ANNOTATORS = ("atr", "vf", "ecg")
-MAX_ANNOTATION_BYTES = 16 * 2**20  # a day of beats has 0.3 MB
-# Annotation codes.
-NOTE, RHYTHM, VF_START, VF_END, LAST_CODE = 22, 28, 32, 33, 49
-SKIP, FIRST_FIELD, AUX = 59, 60, 63
+# "atr" is the reference of most databases, "vf" and "ecg" carry it in some, "stb" the ST episodes
+# of the Long-Term ST Database (those of 100 uV and 30 s, as the European ST-T Database counts);
+# beat detectors' files ("ari", "qrs", ...) have no rhythms.
+USUAL_ANNOTATORS = ("atr", "vf", "ecg", "stb")
+VENTRICULAR = frozenset({"VF", "VFIB", "VFL"})
 
 
-class _Mark(NamedTuple):
-    sample: int
-    code: int
-    text: str = ""
-    time_s: float = 0.0
+@dataclass(frozen=True)
+class Convention:
+    """How a database writes rhythms in its annotation files.
+
+    Attributes:
+        annotators: endings of the files, in order of preference; the first that holds rhythms
+            counts.
+        names: what the database calls a rhythm, and its usual name.
+        elsewhere: what to call the time from the first to the last annotation that nothing else
+            is said of; ``""`` claims nothing there.
+        to_last_mark: whether the last rhythm ends with the last annotation, for databases whose
+            annotators stopped before the recording did.
+    """
+
+    annotators: tuple[str, ...] = USUAL_ANNOTATORS
+    names: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: str = ""
+    to_last_mark: bool = False
+
+
+USUAL = Convention()
 
 
 def read_rhythms(
-    header: Path, frame_fs: float, duration_s: float, annotator: str | None
+    header: Path,
+    frame_fs: float,
+    duration_s: float,
+    annotator: str | None,
+    *,
+    convention: Convention = USUAL,
+    leads: Sequence[str] = (),
 ) -> tuple[list[RhythmSpan], list[str]]:
     """Read the rhythms of a record.
 
     A rhythm lasts from its annotation to the next one or to the end of the record; before the
-    first nothing is claimed. A file without rhythm names but with ``[`` and ``]`` gives spans
-    named ``"VF"`` between them and claims nothing elsewhere.
+    first nothing is claimed. Between ``[`` and ``]`` the rhythm is ``"VF"``, unless the file names
+    ventricular flutter or fibrillation by rhythms as well. Episodes of ST and T changes stand
+    over the rhythm; those of one lead are spans of this lead, and in the other leads nothing is
+    claimed meanwhile (see :mod:`ecglens.readers.wfdb_episodes`).
 
     Args:
         header: the record's header; annotation files lie beside it under the same stem.
         frame_fs: clock of the annotations in Hz, where the file does not state its own.
         duration_s: length of the record in seconds.
-        annotator: ending of the file; None takes the first usual one that holds rhythms.
+        annotator: ending of the file; None takes the first of the convention's that holds rhythms.
+        convention: how the database writes rhythms.
+        leads: names of all signals in the header's order, by whose number ST notes name them.
 
     Returns:
         Spans in order of time, and notes.
@@ -63,93 +83,56 @@ def read_rhythms(
                 f"no annotation file {header.stem}.{annotator} beside {header}; leave annotator "
                 "out or name another"
             )
-    for ending in (annotator,) if annotator else USUAL_ANNOTATORS:
+    for ending in (annotator,) if annotator else convention.annotators:
         if header.with_suffix(f".{ending}").exists():
-            marks = _read_marks(header, ending, frame_fs)
-            spans, notes = _spans(marks, duration_s)
+            marks = read_marks(header, ending, frame_fs)
+            spans, notes = _spans(marks, duration_s, convention, leads)
             if spans:
                 return spans, notes
     return [], []
 
 
-def _spans(marks: Sequence[_Mark], duration_s: float) -> tuple[list[RhythmSpan], list[str]]:
-    changes = [(m.time_s, m.text[1:].strip()) for m in marks if _is_rhythm(m)]
-    if not changes:
-        names = {VF_START: "VF", VF_END: ""}
-        changes = [(m.time_s, names[m.code]) for m in marks if m.code in names]
+def _spans(
+    marks: Sequence[Mark], duration_s: float, convention: Convention, leads: Sequence[str]
+) -> tuple[list[RhythmSpan], list[str]]:
+    last_s = max((mark.time_s for mark in marks), default=0.0)
+    end_s = min(last_s, duration_s) if convention.to_last_mark else duration_s
+    changes = [(m.time_s, _name(m, convention)) for m in marks if _is_rhythm(m)]
+    spans, late = _between(changes, end_s, duration_s)
+    brackets = {VF_START: "VF", VF_END: ""}
+    vf, late_vf = _between(
+        [(m.time_s, brackets[m.code]) for m in marks if m.code in brackets], duration_s, duration_s
+    )
+    if any(span.rhythm in VENTRICULAR for span in spans):
+        vf, late_vf = [], 0  # named more exactly
+    spans = cut_out(spans, vf) + vf
+    episodes = find_episodes(marks, duration_s, leads)
+    spans = cut_out(spans, episodes) + episodes
+    if convention.elsewhere and marks:
+        spans += fill_between(spans, marks[0].time_s, min(last_s, duration_s), convention.elsewhere)
+    late += late_vf
+    notes = [f"{late} rhythm annotations behind the end of the record are ignored"] if late else []
+    return sorted(spans, key=lambda span: (span.start_s, span.end_s, span.lead)), notes
+
+
+def _between(
+    changes: Sequence[tuple[float, str]], end_s: float, duration_s: float
+) -> tuple[list[RhythmSpan], int]:
+    """Return the spans from each change to the next, and how many lie behind the record's end."""
     inside = [(time_s, name) for time_s, name in changes if time_s < duration_s]
-    ends = [time_s for time_s, _ in inside[1:]] + [duration_s]
+    ends = [time_s for time_s, _ in inside[1:]] + [end_s]
     spans = [
         RhythmSpan(start, end, name)
         for (start, name), end in zip(inside, ends, strict=False)
         if name and start < end
     ]
-    late = len(changes) - len(inside)
-    notes = [f"{late} rhythm annotations behind the end of the record are ignored"] if late else []
-    return spans, notes
+    return spans, len(changes) - len(inside)
 
 
-def _is_rhythm(mark: _Mark) -> bool:
+def _name(mark: Mark, convention: Convention) -> str:
+    name = mark.text[1:].strip()
+    return convention.names.get(name, name)
+
+
+def _is_rhythm(mark: Mark) -> bool:
     return mark.code == RHYTHM and mark.text.startswith("(")
-
-
-def _read_marks(header: Path, ending: str, frame_fs: float) -> list[_Mark]:
-    path = member(header, f"{header.stem}.{ending}")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_ANNOTATION_BYTES + 1)
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(raw) > MAX_ANNOTATION_BYTES:
-        raise _damaged(path, f"it has over {MAX_ANNOTATION_BYTES} bytes")
-    if len(raw) % 2 or raw[-2:] != b"\0\0":
-        raise _damaged(path, "it does not end in an end mark")
-    marks = _decode(path, raw)
-    if any(b.sample < a.sample for a, b in itertools.pairwise([_Mark(0, 0), *marks])):
-        raise _damaged(path, "its annotations are not in order of time")
-    fs = next(filter(None, (_clock(mark.text) for mark in marks if mark.code == NOTE)), frame_fs)
-    return [mark._replace(time_s=mark.sample / fs) for mark in marks]
-
-
-def _decode(path: Path, raw: bytes) -> list[_Mark]:
-    """Return all annotations of a file in the MIT format."""
-    words = struct.unpack(f"<{len(raw) // 2}H", raw)
-    marks: list[_Mark] = []
-    sample = at = 0
-    while at < len(words) and words[at]:
-        code, value = words[at] >> 10, words[at] & 0x3FF
-        at += 1
-        if code == SKIP:
-            if at + 2 >= len(words):
-                raise _damaged(path, "it stops within an annotation")
-            step = words[at] << 16 | words[at + 1]
-            sample += step - (1 << 32) if step >> 31 else step
-            at += 2
-        elif code == AUX:
-            if not marks:
-                raise _damaged(path, "it starts with a text that belongs to no annotation")
-            text = raw[2 * at : 2 * at + value].decode("latin-1").strip("\0 \t\r\n")
-            marks[-1] = marks[-1]._replace(text=text)
-            at += (value + 1) // 2
-        elif code <= LAST_CODE:
-            sample += value
-            marks.append(_Mark(sample, code))
-        elif code < FIRST_FIELD:
-            raise _damaged(path, "it holds unknown annotation codes")
-    if at >= len(words):
-        raise _damaged(path, "it stops within an annotation")
-    if any(words[at:]):
-        raise _damaged(path, "it goes on behind its end mark")
-    return marks
-
-
-def _clock(text: str) -> float | None:
-    """Return the rate in Hz that a note at the start of a file may state."""
-    found = re.fullmatch(r"## time resolution: (\d+\.?\d*)", text)
-    return float(found[1]) or None if found else None
-
-
-def _damaged(path: Path, reason: str) -> RecordError:
-    return RecordError(
-        f"{path} is not a whole WFDB annotation file: {reason}; get it again or remove it"
-    )

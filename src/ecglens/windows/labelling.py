@@ -28,8 +28,8 @@ def make_windows(
     """Cut annotated records into labelled, readable windows.
 
     A window gets a class when at least ``rule.purity`` of it lies in rhythm spans of that class
-    and no other class touches it. Windows without a class, unreadable windows and records shorter
-    than a window are left out.
+    and no other class touches it; spans of one lead count for that lead alone. Windows without a
+    class, unreadable windows and records shorter than a window are left out.
 
     Args:
         records: annotated recordings; read one at a time when this is a generator.
@@ -81,7 +81,11 @@ def _labelled(
         left_out["record(s) shorter than a window" if spans else "record(s) of no class"] += 1
         return None
     windows = cut_record(record, rule)
-    labels = _labels(windows.start_s, windows.length_s, spans, rule.purity)
+    labels = np.full(len(windows), "", dtype=f"<U{max(len(label) for *_, label, _ in spans)}")
+    for lead in np.unique(windows.leads):
+        mine = windows.leads == lead
+        of_lead = [span[:3] for span in spans if span[3] in ("", lead)]
+        labels[mine] = _labels(windows.start_s[mine], windows.length_s, of_lead, rule.purity)
     reasons = unreadable_reasons(windows.X, windows.fs)
     left_out.update("window(s) not of one class" for label in labels if label == "")
     left_out.update(
@@ -92,7 +96,8 @@ def _labelled(
     return replace(windows, labels=labels).subset((labels != "") & (reasons == ""))
 
 
-def _class_spans(record: Recording, label_map: LabelMap) -> list[tuple[float, float, str]]:
+def _class_spans(record: Recording, label_map: LabelMap) -> list[tuple[float, float, str, str]]:
+    """Return start, end, class and lead (``""`` for all) of each span that has a class."""
     spans = []
     for span in record.rhythms:
         try:
@@ -102,7 +107,7 @@ def _class_spans(record: Recording, label_map: LabelMap) -> list[tuple[float, fl
                 f"record {record.record_id!r} at {span.start_s:.1f} s: {error}"
             ) from error
         if label is not None:
-            spans.append((span.start_s, span.end_s, label))
+            spans.append((span.start_s, span.end_s, label, span.lead))
     return spans
 
 
@@ -113,6 +118,8 @@ def _labels(
     purity: float,
 ) -> StrArray:
     """Return the class that covers enough of each window, or "" (see :func:`make_windows`)."""
+    if not spans:
+        return np.full(len(start_s), "")
     classes = sorted({label for _, _, label in spans})
     cover = np.zeros((len(start_s), len(classes)))
     for begin, end, label in spans:

@@ -1,6 +1,12 @@
 """Scores of whole recordings: predicted episodes against annotated ones."""
 
-from ecglens.evaluation.recordings.aha import AHA_GOALS, AhaRow, aha_category, aha_table
+from ecglens.evaluation.recordings.aha import (
+    AHA_GOALS,
+    AhaRow,
+    aha_category,
+    aha_table,
+    exact_lower_limit,
+)
 from ecglens.evaluation.recordings.comparison import Comparison
 from ecglens.evaluation.recordings.ec57 import (
     ClassCounts,
@@ -8,7 +14,11 @@ from ecglens.evaluation.recordings.ec57 import (
     gross,
     score_record,
 )
-from ecglens.evaluation.recordings.reading import annotated_classes, read_predictions
+from ecglens.evaluation.recordings.reading import (
+    annotated_classes,
+    annotated_predictions,
+    read_predictions,
+)
 from ecglens.evaluation.recordings.report import RecordingScores, score_recordings
 from ecglens.evaluation.recordings.shocks import ShockWindow, shock_windows, window_height_mv
 from ecglens.evaluation.recordings.spans import Span
@@ -25,6 +35,8 @@ __all__ = [
     "aha_category",
     "aha_table",
     "annotated_classes",
+    "annotated_predictions",
+    "exact_lower_limit",
     "gross",
     "read_predictions",
     "score_record",

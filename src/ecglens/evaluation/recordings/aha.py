@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ecglens.errors import UsageError
-
-StrArray = npt.NDArray[np.str_]
 
 COARSE_MV = 0.2
 """Peak to peak, over which VF is coarse (Kerber et al. 1997, p. 1678)."""
@@ -53,8 +48,11 @@ AHA_GOALS: Mapping[str, AhaGoal] = MappingProxyType(
 """By category, in the order of the table. Rapid VT is asked of devices by the rate they are set to;
 annotations give no rate, so the row of VT holds VT of all rates."""
 
+VF_RHYTHMS = ("VF", "VFIB", "VFL")
+"""Annotated rhythms that are fibrillation or flutter of the ventricles."""
+
 _CATEGORY = {
-    **dict.fromkeys(("VF", "VFIB", "VFL"), COARSE_VF),
+    **dict.fromkeys(VF_RHYTHMS, COARSE_VF),
     "VT": FAST_VT,
     **dict.fromkeys(("N", "NSR"), SINUS),
     "ASYS": ASYSTOLE,
@@ -77,6 +75,19 @@ def aha_category(rhythm: str, height_mv: float | None = None) -> str | None:
     return category
 
 
+def exact_lower_limit(right: int, n: int, confidence: float = CONFIDENCE) -> float:
+    """Return the exact lower one-sided limit of a share (Clopper and Pearson, 1934).
+
+    It is the share of which ``right`` of ``n`` or more would be seen with a probability of
+    ``1 - confidence``; NaN where ``n`` is 0.
+    """
+    from scipy.stats import beta
+
+    if right == 0:
+        return 0.0 if n else float("nan")
+    return float(beta.ppf(1 - confidence, right, n - right + 1))
+
+
 @dataclass(frozen=True, slots=True)
 class AhaRow:
     """One category of the table.
@@ -87,6 +98,7 @@ class AhaRow:
         n: number of windows.
         n_subjects: people they are of.
         right: windows decided rightly.
+        undecided: windows without a class; no shock is advised in them.
     """
 
     category: str
@@ -94,6 +106,7 @@ class AhaRow:
     n: int
     n_subjects: int
     right: int
+    undecided: int
 
     @property
     def performance(self) -> float:
@@ -102,12 +115,8 @@ class AhaRow:
 
     @property
     def lower_limit(self) -> float:
-        """Exact lower 90 % one-sided limit (Clopper and Pearson, 1934); NaN without windows."""
-        from scipy.stats import beta
-
-        if self.right == 0:
-            return 0.0 if self.n else float("nan")
-        return float(beta.ppf(1 - CONFIDENCE, self.right, self.n - self.right + 1))
+        """Exact lower 90 % one-sided limit; NaN without windows."""
+        return exact_lower_limit(self.right, self.n)
 
     @property
     def verdict(self) -> str:
@@ -128,6 +137,7 @@ class AhaRow:
             "n": self.n,
             "n_subjects": self.n_subjects,
             "right": self.right,
+            "undecided": self.undecided,
             "performance": self.performance if self.n else None,
             "lower_limit": self.lower_limit if self.n else None,
             "goal": self.goal.performance if self.goal.shock is not None else None,
@@ -138,7 +148,10 @@ class AhaRow:
 
 
 def aha_table(
-    categories: Sequence[str | None], shocked: Sequence[bool], subjects: Sequence[str]
+    categories: Sequence[str | None],
+    shocked: Sequence[bool],
+    subjects: Sequence[str],
+    undecided: Sequence[bool] | None = None,
 ) -> tuple[AhaRow, ...]:
     """Count right decisions by category; windows of no category are left out.
 
@@ -149,14 +162,16 @@ def aha_table(
         categories: of each window; see :func:`aha_category`.
         shocked: whether a shock would be advised; an inconclusive window advises none.
         subjects: the person of each window.
+        undecided: whether no class was predicted; none by default.
 
     Raises:
         UsageError: lengths differ, or a category is unknown.
     """
-    if not len(categories) == len(shocked) == len(subjects):
+    unsaid = [False] * len(categories) if undecided is None else undecided
+    if not len(categories) == len(shocked) == len(subjects) == len(unsaid):
         raise UsageError(
-            f"{len(categories)} categories, {len(shocked)} decisions and {len(subjects)} subjects; "
-            "give one of each for every window"
+            f"{len(categories)} categories, {len(shocked)} decisions, {len(subjects)} subjects and "
+            f"{len(unsaid)} marks of no decision; give one of each for every window"
         )
     unknown = {category for category in categories if category is not None} - set(AHA_GOALS)
     if unknown:
@@ -172,6 +187,7 @@ def aha_table(
                 n=len(mine),
                 n_subjects=len({subjects[i] for i in mine}),
                 right=sum(bool(shocked[i]) == wanted for i in mine),
+                undecided=sum(bool(unsaid[i]) for i in mine),
             )
         )
     return tuple(rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecglens.databases import subject_of
-from ecglens.evaluation.recordings.aha import aha_category, aha_table
+from ecglens.decisions import INCONCLUSIVE, UNREADABLE
+from ecglens.errors import EvaluationError
+from ecglens.evaluation.recordings.aha import VF_RHYTHMS, aha_category, aha_table
 from ecglens.evaluation.recordings.ec57 import RecordScore, score_record
 from ecglens.evaluation.recordings.reading import annotated_classes
 from ecglens.evaluation.recordings.report import RecordingScores, score_recordings
@@ -14,7 +16,10 @@ from ecglens.evaluation.recordings.spans import Span
 from ecglens.labels import LabelMap
 from ecglens.records import Recording
 
-_VF = frozenset({"VF", "VFIB", "VFL"})
+NO_CLASS = (INCONCLUSIVE, UNREADABLE)
+
+_LATE_S = 0.1
+"""The end of a prediction may be late by a rounding of times, or a sample at another rate."""
 
 
 class Comparison:
@@ -45,6 +50,8 @@ class Comparison:
         self._records: list[RecordScore] = []
         self._categories: list[str | None] = []
         self._shocked: list[bool] = []
+        self._undecided: list[bool] = []
+        self._n_unmeasured = 0
         self._people: list[str] = []
 
     def add(self, record: Recording, predicted: Sequence[Span]) -> None:
@@ -52,12 +59,16 @@ class Comparison:
 
         Args:
             record: with its annotation; VF windows are read for their height.
-            predicted: spans that do not overlap; labels that are no class count as abstained.
+            predicted: spans that do not overlap. Inconclusive and unreadable time, and what no
+                span covers, is time without a class, and so is a label that starts with ``(``: a
+                rhythm that the label map ignores.
 
         Raises:
-            EvaluationError: the record has no annotated rhythm.
+            EvaluationError: the record has no annotated rhythm, a predicted label is unknown, or
+                the prediction goes on behind the end of the record.
             WindowError: the label map does not know a rhythm.
         """
+        self._check(record, predicted)
         spans, noise = annotated_classes(record, self._label_map)
         subject = subject_of(record)
         self._records.append(
@@ -75,14 +86,35 @@ class Comparison:
         if self._shock:
             self._add_shocks(record, predicted, subject)
 
+    def _check(self, record: Recording, predicted: Sequence[Span]) -> None:
+        classes = list(self._label_map.classes)
+        for start, end, label in predicted:
+            if label not in (*classes, *NO_CLASS) and not label.startswith("("):
+                raise EvaluationError(
+                    f"record {record.record_id!r}: {label!r} was predicted, which is no class of "
+                    f"label map {self._label_map.name!r} ({', '.join(classes)}); give the map of "
+                    "the model with --map, or rename the labels"
+                )
+            if end > record.duration_s + _LATE_S:
+                raise EvaluationError(
+                    f"record {record.record_id!r} lasts {record.duration_s:g} s and was predicted "
+                    f"from {start:g} to {end:g} s; durations must agree; give the record that was "
+                    "predicted"
+                )
+
     def _add_shocks(self, record: Recording, predicted: Sequence[Span], subject: str) -> None:
         rhythms = [(span.start_s, span.end_s, span.rhythm) for span in record.rhythms]
-        for window in shock_windows(rhythms, predicted, self._shock, length_s=self._window_s):
+        classes = list(self._label_map.classes)
+        for window in shock_windows(
+            rhythms, predicted, self._shock, classes, length_s=self._window_s
+        ):
             height = None
-            if window.rhythm in _VF:
+            if window.rhythm in VF_RHYTHMS:
                 height = window_height_mv(record, window.start_s, self._window_s)
+                self._n_unmeasured += height is None
             self._categories.append(aha_category(window.rhythm, height))
             self._shocked.append(window.shocked)
+            self._undecided.append(window.undecided)
             self._people.append(subject)
 
     def scores(self, *, n_bootstrap: int = 1000, random_state: int = 0) -> RecordingScores:
@@ -102,7 +134,24 @@ class Comparison:
                 for score in self._records
             )
         ]
-        rows = aha_table(self._categories, self._shocked, self._people) if self._shock else ()
+        rows = (
+            aha_table(self._categories, self._shocked, self._people, self._undecided)
+            if self._shock
+            else ()
+        )
         return score_recordings(
-            self._records, seen, aha=rows, n_bootstrap=n_bootstrap, random_state=random_state
+            self._records,
+            seen,
+            aha=rows,
+            notes=self._notes(),
+            n_bootstrap=n_bootstrap,
+            random_state=random_state,
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self._n_unmeasured:
+            return ()
+        return (
+            f"{self._n_unmeasured} windows of VF have no height in mV, so coarse and fine were not "
+            "told apart in them: they count as coarse",
         )

@@ -23,7 +23,7 @@ from ecglens.evaluation.recordings.spans import (
 class ClassCounts:
     """What was counted of one class, in one record or in several.
 
-    Episodes are counted twice, as EC57 (section 4.5) and WFDB's ``epicmp`` do: annotated ones that
+    Episodes are counted twice, as EC57 and WFDB's ``epicmp`` do: annotated ones that
     were met for the sensitivity, predicted ones that met one for the positive predictivity. The
     two numbers differ where one long episode meets several short ones.
 
@@ -78,6 +78,7 @@ class ClassCounts:
         ratios = {name: getattr(self, name) for name in RATIOS}
         return {
             **asdict(self),
+            "false_episodes": self.false_episodes,
             **{name: None if math.isnan(value) else value for name, value in ratios.items()},
         }
 
@@ -127,8 +128,9 @@ def score_record(
 ) -> RecordScore:
     """Compare the predicted episodes of a record with the annotated ones.
 
-    Only time that has both an annotation and a prediction is compared. Spans of one label that
-    touch are one episode.
+    Only annotated time is compared. Time of it that no prediction covers is time without a class:
+    a list of episodes need not fill the record, and nothing is gained by leaving out what is hard.
+    Spans of one label that touch are one episode.
 
     Args:
         annotated: spans of any label; those of no class are time in which each class is false.
@@ -150,14 +152,15 @@ def score_record(
             f"overlap must be 0 to 1 and the least duration 0 s or more, got {overlap:g} and "
             f"{least_s:g} s"
         )
-    holes = [*not_scored, *_uncovered(annotated), *_uncovered(predicted)]
-    truth, said = (joined(without(spans, holes)) for spans in (annotated, predicted))
+    holes = [*not_scored, *_uncovered(annotated)]
+    unsaid = [(start, end, "") for start, end in _uncovered(predicted)]
+    truth, said = (joined(without(spans, holes)) for spans in (annotated, [*predicted, *unsaid]))
     abstained = [(start, end) for start, end, label in said if label not in classes]
     claimed = (joined(without(truth, abstained)), joined(without(said, abstained)))
     return RecordScore(
         record=record,
         subject=subject or record,
-        scored_s=total_s(said),
+        scored_s=total_s(truth),
         abstained_s=sum(end - start for start, end in abstained),
         counts={label: _count(truth, said, label, least_s, overlap) for label in classes},
         counts_claimed={label: _count(*claimed, label, least_s, overlap) for label in classes},

@@ -7,7 +7,9 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 from ecglens.errors import EvaluationError
 from ecglens.evaluation.recordings.spans import Interval, Span
 from ecglens.labels import LabelMap
@@ -18,6 +20,9 @@ SUMMARY = "summary.json"
 
 NOT_SCORED = frozenset({"NOISE"})
 """Annotated time in which the annotator could not tell the rhythm either."""
+
+_SAID = MappingProxyType({"Q": INCONCLUSIVE, "NOISE": UNREADABLE})
+"""Labels that are no class, as predicted annotations name them (docs/outputs.md)."""
 
 _COLUMNS = ("record", "start_s", "end_s", "label")
 
@@ -43,6 +48,40 @@ def read_predictions(sources: Iterable[Path]) -> dict[str, list[Span]]:
                     )
                 found[record] = spans
     return found
+
+
+def annotated_predictions(
+    records: Iterable[Recording], label_map: LabelMap
+) -> dict[str, list[Span]]:
+    """Return the predicted episodes of records whose annotation is a prediction.
+
+    Rhythms are taken as in the reference; the name of a class stands for itself, ``Q`` for
+    inconclusive and ``NOISE`` for unreadable.
+
+    Raises:
+        EvaluationError: a record has no rhythm, or comes twice.
+        WindowError: the map does not know a rhythm.
+    """
+    found: dict[str, list[Span]] = {}
+    for record in records:
+        name = record.record_id
+        if not record.rhythms:
+            raise EvaluationError(
+                f"record {name!r} has no rhythm in its predicted annotation; name another one with "
+                "--annotator"
+            )
+        if name in found:
+            raise EvaluationError(f"record {name!r} was predicted twice; give each once")
+        found[name] = [
+            (span.start_s, span.end_s, _label_of(span.rhythm, label_map)) for span in record.rhythms
+        ]
+    return found
+
+
+def _label_of(rhythm: str, label_map: LabelMap) -> str:
+    if rhythm in label_map.classes:
+        return rhythm
+    return _SAID.get(rhythm) or label_map.class_of(rhythm) or f"({rhythm}"
 
 
 def annotated_classes(record: Recording, label_map: LabelMap) -> tuple[list[Span], list[Interval]]:

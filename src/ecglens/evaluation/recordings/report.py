@@ -30,6 +30,7 @@ class RecordingScores:
         aha: the table for shockable rhythm, empty where none was asked for.
         n_bootstrap: draws of people behind the limits; 0 for none.
         random_state: seed of the draws.
+        notes: what to mind about the figures, in words for the user.
     """
 
     classes: tuple[str, ...]
@@ -37,6 +38,7 @@ class RecordingScores:
     aha: tuple[AhaRow, ...] = ()
     n_bootstrap: int = 1000
     random_state: int = 0
+    notes: tuple[str, ...] = ()
 
     def gross(self, label: str, *, claimed: bool = False) -> ClassCounts:
         """Return the sum over records; ``claimed`` leaves out time without a predicted class."""
@@ -87,6 +89,7 @@ class RecordingScores:
                 "shockable rhythm (AHA), window by window",
                 *align(_aha_cells(self.aha), left=2),
             ]
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def _rows(self, *, claimed: bool) -> list[str]:
@@ -130,6 +133,7 @@ class RecordingScores:
                 for score in self.records
             ],
             "aha": [row.to_dict() for row in self.aha],
+            "notes": list(self.notes),
         }
 
     def _class_dict(self, label: str) -> dict[str, Any]:
@@ -166,6 +170,7 @@ class RecordingScores:
             head, *rows = _aha_cells(self.aha)
             lines += ["", f"| {' | '.join(['category', *head[1:]])} |", f"|{'---|' * len(head)}"]
             lines += [f"| {' | '.join(row)} |" for row in rows]
+        lines += [f"\n{note}" for note in self.notes]
         return "\n".join(lines) + "\n"
 
     def to_csv(self) -> str:
@@ -187,6 +192,7 @@ def score_recordings(
     classes: Sequence[str],
     *,
     aha: Sequence[AhaRow] = (),
+    notes: Sequence[str] = (),
     n_bootstrap: int = 1000,
     random_state: int = 0,
 ) -> RecordingScores:
@@ -199,7 +205,9 @@ def score_recordings(
     check_draws(n_bootstrap)
     if not records:
         raise EvaluationError("no record to score; give predicted and annotated records")
-    return RecordingScores(tuple(classes), tuple(records), tuple(aha), n_bootstrap, random_state)
+    return RecordingScores(
+        tuple(classes), tuple(records), tuple(aha), n_bootstrap, random_state, tuple(notes)
+    )
 
 
 def _cells(name: str, counts: ClassCounts) -> list[str]:
@@ -217,8 +225,8 @@ def _cells(name: str, counts: ClassCounts) -> list[str]:
 
 
 def _aha_cells(rows: Sequence[AhaRow]) -> list[list[str]]:
-    head = ["", "decision", "windows", "people", "right", "lower 90 %", "goal", "verdict"]
-    table = [head]
+    names = "decision, windows, people, no class, right, lower 90 %, goal, verdict"
+    table = [["", *names.split(", ")]]
     for row in rows:
         word = {True: "shock", False: "no shock", None: "shock"}[row.goal.shock]
         goal = "" if row.goal.shock is None else f"> {row.goal.performance:.2f}"
@@ -228,6 +236,7 @@ def _aha_cells(rows: Sequence[AhaRow]) -> list[list[str]]:
                 word,
                 str(row.n),
                 str(row.n_subjects),
+                str(row.undecided),
                 number(row.performance),
                 number(row.lower_limit),
                 goal,

@@ -24,17 +24,24 @@ class ShockWindow:
         start_s: in seconds.
         rhythm: annotated throughout the window.
         shocked: whether half of it or more was predicted as a rhythm to shock.
+        undecided: whether less than half of it was predicted as any class.
     """
 
     start_s: float
     rhythm: str
     shocked: bool
+    undecided: bool
 
 
 def shock_windows(
-    rhythms: Sequence[Span], predicted: Sequence[Span], shock: Sequence[str], *, length_s: float
+    rhythms: Sequence[Span],
+    predicted: Sequence[Span],
+    shock: Sequence[str],
+    classes: Sequence[str],
+    *,
+    length_s: float,
 ) -> Iterator[ShockWindow]:
-    """Cut the time that has both an annotation and a prediction into windows side by side.
+    """Cut the annotated time into windows side by side.
 
     Windows lie on a grid from the start of the record; one with more than one rhythm is left out.
 
@@ -42,17 +49,22 @@ def shock_windows(
         rhythms: annotated spans, their labels as annotated.
         predicted: predicted spans, which do not overlap.
         shock: predicted labels for which a shock is advised.
+        classes: predicted labels that are a decision; all others, and time without any, are none.
         length_s: length of a window in seconds.
     """
     to_shock = [span for span in predicted if span[2] in shock]
+    decided = [span for span in predicted if span[2] in classes]
     for start, end, rhythm in sorted(rhythms):
         first = math.ceil(start / length_s - _CLOSE)
         last = math.floor(end / length_s + _CLOSE)
         for place in range(first, last):
             window = (place * length_s, (place + 1) * length_s)
-            if shared_s(window, predicted) >= length_s - _CLOSE:
-                shocked = shared_s(window, to_shock) >= length_s / 2
-                yield ShockWindow(window[0], rhythm, shocked)
+            yield ShockWindow(
+                start_s=window[0],
+                rhythm=rhythm,
+                shocked=shared_s(window, to_shock) >= length_s / 2,
+                undecided=shared_s(window, decided) < length_s / 2,
+            )
 
 
 def window_height_mv(record: Recording, start_s: float, length_s: float) -> float | None:

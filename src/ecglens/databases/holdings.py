@@ -1,0 +1,56 @@
+"""What of a database is on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecglens.databases.catalogue import Database
+from ecglens.errors import RecordError
+from ecglens.files import cache_folder
+
+DATA_VARIABLE = "ECGLENS_DATA"
+
+
+def data_folder() -> Path:
+    """Return the folder that databases are fetched into (not created here).
+
+    The environment variable ``ECGLENS_DATA`` overrides the folder in the platform's cache.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    return Path(named) if named else cache_folder() / "databases"
+
+
+def records_here(database: Database, folder: Path | None = None) -> list[Path]:
+    """Return the headers of a database's records in a data folder, sorted.
+
+    Args:
+        database: the catalogue's entry.
+        folder: holds a folder of the database's name; :func:`data_folder` by default.
+    """
+    top = (data_folder() if folder is None else folder) / database.name
+    inside = top / database.within if database.within else top
+    return sorted(_headers(inside, deep=bool(database.within)))
+
+
+def folder_of(database: Database, folder: Path | None = None) -> Path:
+    """Return the folder that a database's records are in; arguments are as above.
+
+    Raises:
+        RecordError: none is there.
+    """
+    if not records_here(database, folder):
+        top = data_folder() if folder is None else folder
+        raise RecordError(
+            f"no record of {database.name} in {top / database.name}; get it with "
+            f"'ecglens fetch {database.name}', or name the folder that it is in"
+        )
+    return (data_folder() if folder is None else folder) / database.name / database.within
+
+
+def _headers(folder: Path, *, deep: bool) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    found = folder.rglob("*.hea") if deep else folder.glob("*.hea")
+    yield from (path for path in found if not path.name.startswith(".") and path.is_file())

@@ -93,6 +93,7 @@ class TestRhythm4:
         assert "made-11" in done.stderr
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.slow
     def test_image_settings_can_be_changed_and_misspelt(
         self, tmp_path: Path, args: list[str | Path]
     ) -> None:

@@ -142,6 +142,7 @@ def test_peak_memory_is_that_of_the_process_alone() -> None:
     assert 5 < float(done.stdout) < 200
 
 
+@pytest.mark.slow
 def test_it_runs_without_torch_and_says_what_it_left_out(tmp_path: Path) -> None:
     tiny = make_tiny_onnx(tmp_path / "tiny.onnx")
     command = [sys.executable, str(BENCHMARKS / "speed.py"), "--backbones", str(tiny), "nothing"]

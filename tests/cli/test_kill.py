@@ -101,6 +101,7 @@ def test_killed_at_random_moments(
     assert runs.finish(out, jobs) == whole
 
 
+@pytest.mark.slow
 def test_killed_once(runs: Runs, whole: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "out"
     runs.kill_at(out, 3, 0.0)

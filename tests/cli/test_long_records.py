@@ -53,6 +53,7 @@ def peak_mb(path: Path) -> float:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_judging_twelve_hours_takes_the_memory_of_two(tmp_path: Path) -> None:
     short, long = (write_hours(tmp_path, hours) for hours in (2, 12))
     predict_record(MODEL, open_record(short))  # what is imported is not counted

@@ -212,6 +212,7 @@ class TestProcess:
         assert b"\x1b" not in done.stdout
         assert b"\r" not in done.stdout
 
+    @pytest.mark.slow
     def test_a_reader_that_goes_away(self, collection: Path, model: Path) -> None:
         words = command("predict", collection, "--model", model)
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -136,6 +136,7 @@ class TestControls:
         assert found.evidence() is None
         assert found.sentence() == "nothing in the image speaks for VF"
 
+    @pytest.mark.slow
     def test_labels_that_mean_nothing_find_nothing(self, windows: Windows) -> None:
         """The randomisation test of Adebayo et al. 2018 (arXiv 1810.03292)."""
         rng = np.random.default_rng(0)

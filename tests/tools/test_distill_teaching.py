@@ -65,6 +65,7 @@ def test_candidates_make_the_teachers_shapes(name):
     assert shapes == [(1, c, *side) for c, side in zip(CHANNELS, sides, strict=True)]
 
 
+@pytest.mark.slow
 def test_a_student_learns(store, tmp_path):
     job = teaching(store, tmp_path / "job", Schedule(3, 1, epochs=12, general=0, batch=16))
     before = job.judge()

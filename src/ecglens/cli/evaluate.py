@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import typer
 
 from ecglens.cli.console import say, say_json
@@ -23,6 +21,9 @@ from ecglens.cli.work import cross_validate, extract, load_sources, open_recipe,
 from ecglens.files import make_folder, write_json, write_rows, write_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ecglens.evaluation import Evaluation
     from ecglens.windows import Windows
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-import numpy as np
 import typer
 
 from ecglens.cli.console import say, say_json
@@ -25,6 +24,8 @@ def run(
     running: RunOptions,
 ) -> None:
     """Compute feature vectors of labelled windows, for use elsewhere (NumPy, R, MATLAB)."""
+    import numpy as np
+
     check_place(out)
     windows = load_sources(sources, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state)

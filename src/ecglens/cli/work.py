@@ -9,9 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ecglens import __version__
 from ecglens.cli.console import note, progress
 from ecglens.cli.options import (
@@ -25,6 +22,9 @@ from ecglens.errors import OutputError, UsageError, WindowError, suggest
 from ecglens.files import cache_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ecglens.backbones import Backbone
     from ecglens.evaluation import Evaluation
     from ecglens.features import EngineSettings, Extractor, Output
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from ecglens.records import Record
     from ecglens.windows import Windows
 
-
-FloatArray = npt.NDArray[np.float32]
+    FloatArray = npt.NDArray[np.float32]
 
 
 def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: int) -> Windows:
@@ -183,6 +182,8 @@ def leave_out(windows: Windows, names: Sequence[str]) -> Windows:
         UsageError: no window is of a named record.
         WindowError: nothing is left.
     """
+    import numpy as np
+
     known = set(windows.records.tolist())
     for name in names:
         if name not in known:

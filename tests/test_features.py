@@ -73,8 +73,8 @@ class TestExtractor:
         batch: int,
     ) -> None:
         whole = _run(tiny, X)
-        monkeypatch.setattr("ecglens.features.BLOCK", block)
-        monkeypatch.setattr("ecglens.features.BATCH", batch)
+        monkeypatch.setattr("ecglens.features.extraction.BLOCK", block)
+        monkeypatch.setattr("ecglens.features.extraction.BATCH", batch)
         np.testing.assert_array_equal(_run(tiny, X), whole)
 
     @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -100,7 +100,7 @@ class TestExtractor:
     def test_progress_counts_windows(
         self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ecglens.features.BLOCK", 8)
+        monkeypatch.setattr("ecglens.features.extraction.BLOCK", 8)
         seen: list[tuple[int, int]] = []
         Extractor(tiny, OUTPUTS, SMALL).run(X, 125, progress=lambda *n: seen.append(n))
         assert seen == [(8, 20), (16, 20), (20, 20)]
@@ -125,7 +125,7 @@ class TestExtractor:
     def test_an_unreadable_window_is_refused_by_its_number(
         self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ecglens.features.BATCH", 2)
+        monkeypatch.setattr("ecglens.features.extraction.BATCH", 2)
         flat = np.concatenate([X[:4], np.zeros((1, 1250), np.float32)])
         with pytest.raises(UnreadableWindowError, match=r"1 of 5 windows.*4 \(flat\)"):
             _run(tiny, flat)
@@ -139,14 +139,16 @@ class TestExtractor:
     def test_ctrl_c_ends_it_and_leaves_nothing_behind(
         self, tiny: Backbone, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ecglens.features.BATCH", 2)
-        monkeypatch.setattr("ecglens.features.BLOCK", 4)
+        monkeypatch.setattr("ecglens.features.extraction.BATCH", 2)
+        monkeypatch.setattr("ecglens.features.extraction.BLOCK", 4)
 
         class Interrupted:
             def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("ecglens.features.make_engine", lambda *_, **__: Interrupted())
+        monkeypatch.setattr(
+            "ecglens.features.extraction.make_engine", lambda *_, **__: Interrupted()
+        )
         with pytest.raises(KeyboardInterrupt):
             _run(tiny, X)
         assert not [t for t in threading.enumerate() if t.name.startswith("ecglens")]
@@ -194,14 +196,14 @@ class TestCache:
         def no_engine(*_: object, **__: object) -> None:
             pytest.fail("the network ran again")
 
-        monkeypatch.setattr("ecglens.features.make_engine", no_engine)
+        monkeypatch.setattr("ecglens.features.extraction.make_engine", no_engine)
         np.testing.assert_array_equal(_run(tiny, X, store=FeatureStore(tmp_path)), first)
 
     def test_a_killed_run_goes_on_where_it_stopped(
         self, tiny: Backbone, X: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = _run(tiny, X)
-        monkeypatch.setattr("ecglens.features.BLOCK", 5)
+        monkeypatch.setattr("ecglens.features.extraction.BLOCK", 5)
 
         class Killed(BaseException):
             pass
@@ -223,7 +225,7 @@ class TestCache:
                 computed.append(len(images))
                 return self.engine.run(images)
 
-        monkeypatch.setattr("ecglens.features.make_engine", Counting)
+        monkeypatch.setattr("ecglens.features.extraction.make_engine", Counting)
         again = _run(tiny, X, store=FeatureStore(tmp_path))
         assert computed == [5, 5]
         np.testing.assert_array_equal(again, whole)
@@ -271,7 +273,7 @@ class TestCache:
             rows[3] *= np.float32(1e8)
             return rows
 
-        monkeypatch.setattr("ecglens.features.pool", huge)
+        monkeypatch.setattr("ecglens.features.extraction.pool", huge)
         exact = _run(tiny, X)
         for _ in ("cold", "warm"):
             rounded = _run(tiny, X, half=True, store=FeatureStore(tmp_path))
@@ -332,7 +334,9 @@ class TestCNNFeatures:
     def test_float16_refuses_what_it_cannot_hold(
         self, tiny_path: Path, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ecglens.features.pool", lambda *a: pool(*a) * np.float32(1e8))
+        monkeypatch.setattr(
+            "ecglens.features.extraction.pool", lambda *a: pool(*a) * np.float32(1e8)
+        )
         fitted = _features(tiny_path, dtype="float16").fit(X)
         with pytest.raises(UsageError, match="beyond the 65504 of float16; take dtype='float32'"):
             fitted.transform(X)

@@ -76,7 +76,9 @@ class TestExtractor:
     ) -> None:
         store = FeatureStore(tmp_path)
         first = Extractor(tiny, (*LAYERS, RHYTHM), SMALL, store=store).run(windows.X, windows.fs)
-        monkeypatch.setattr("ecglens.features.measure_rhythm", lambda *_: pytest.fail("measured"))
+        monkeypatch.setattr(
+            "ecglens.features.extraction.measure_rhythm", lambda *_: pytest.fail("measured")
+        )
         wide = replace(SMALL, max_hz=30.0)
         again = Extractor(tiny, (*LAYERS, RHYTHM), wide, store=store).run(windows.X, windows.fs)
         np.testing.assert_array_equal(again[RHYTHM], first[RHYTHM])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import ecglens.features
+import ecglens.features.extraction
 from ecglens.backbones.engine import Engine, Floats, make_engine
 from ecglens.cli import main
 from tests.cli.collection import FS, files_in, write_collection, write_record
@@ -79,7 +79,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> type[CountingEngine]:
 
     monkeypatch.setattr(CountingEngine, "seen", 0)
     monkeypatch.setattr(CountingEngine, "stop_after", None)
-    monkeypatch.setattr(ecglens.features, "make_engine", make)
+    monkeypatch.setattr(ecglens.features.extraction, "make_engine", make)
     return CountingEngine
 
 
@@ -132,7 +132,7 @@ def test_a_second_run_needs_no_network(run, monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object, **__: object) -> None:
         pytest.fail("features were computed again")
 
-    monkeypatch.setattr(ecglens.features, "make_engine", fail)
+    monkeypatch.setattr(ecglens.features.extraction, "make_engine", fail)
     assert run(asked, *QUICK) == first
     # Other windows, other heads and other folds share what is there.
     run("train made --backbone tiny.onnx --no-evaluate --head lda --out m.ecglens", "--pca", "0")
@@ -155,7 +155,7 @@ def test_a_killed_run_goes_on_where_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(ecglens.features, "BLOCK", 16)
+    monkeypatch.setattr(ecglens.features.extraction, "BLOCK", 16)
     run("features made --backbone tiny.onnx --cache other --out whole.npz")
     assert counted.seen == 48
     counted.seen, counted.stop_after = 0, 32

@@ -154,6 +154,26 @@ def test_what_quality_refuses_is_told_by_class_and_half(tmp_path: Path) -> None:
     assert {row[3] for row in rows} == {"0.000"}
 
 
+@pytest.mark.slow
+def test_what_abstention_costs_is_told_by_level(tmp_path: Path) -> None:
+    data = _write_rhythm4(tmp_path / "r4.npz", 0, 40)
+    done = _run("abstention.py", "--data", data, "--folds", "4", "--json", tmp_path / "out.json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [row["alpha"] for row in rows] == sorted(row["alpha"] for row in rows)
+    assert rows[0]["coverage"] <= rows[-1]["coverage"] <= 1
+    assert rows[-1]["coverage_by_class"].keys() == {"N", "VF"}
+
+
+@pytest.mark.slow
+def test_how_well_planted_causes_are_found_is_told_by_tiles() -> None:
+    done = _run("explanations.py", "--windows", "1")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines()[2:]]
+    assert {row[0] for row in rows} == {"| 3 s of VF", "| 5 s of AF"}
+    assert all(0 <= float(row[2]) <= 1 for row in rows)
+
+
 class TestHolter:
     @pytest.mark.slow
     def test_a_short_day_killed_once(self, tmp_path: Path) -> None:

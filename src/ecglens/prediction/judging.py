@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
@@ -183,9 +184,12 @@ def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     heart_rate = np.full(len(windows), np.nan)
     if readable.any():
         X = windows.X[readable]
-        judged = model.judge(X, windows.fs)
+        # Beats are sought beside the network, which leaves a part of the cores idle.
+        with ThreadPoolExecutor(1, "ecglens") as pool:
+            rates = pool.submit(heart_rates, X, windows.fs)
+            judged = model.judge(X, windows.fs)
+            heart_rate[readable] = rates.result()
         probabilities[readable], distances[readable] = judged.probabilities, judged.distances
-        heart_rate[readable] = heart_rates(X, windows.fs)
     return Evidence(
         start_s=windows.start_s,
         unreadable=quality.reasons,

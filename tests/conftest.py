@@ -6,7 +6,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes depends on what else a machine does. The same examples each time: what
+# fails, fails for everyone. `--hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("steady")
 
 
 def _folder(variable: str) -> Path:

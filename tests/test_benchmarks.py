@@ -21,7 +21,7 @@ KEYS = {"accuracy", "macro_f1", "recall"}
 
 def _run(script: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 def _figures(tmp_path: Path, *args: str | Path) -> dict[str, Any]:

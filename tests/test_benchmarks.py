@@ -78,6 +78,7 @@ class TestRhythm4:
         assert out["windows_per_s"] > 0
         assert out["settings"]["n_windows"] == 96
 
+    @pytest.mark.slow
     def test_shuffled_labels_score_at_chance(self, tmp_path: Path, args: list[str | Path]) -> None:
         out = _figures(tmp_path, *args, "--shuffle-labels")
         # 96 windows of two classes: 0.5 with a standard error of 0.05.

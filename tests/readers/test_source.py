@@ -18,7 +18,7 @@ from ecglens.records import Record, Recording
 
 N = 997
 FORMATS = sorted([*SAMPLE_BYTES, *FLAC], key=int)
-QUICK = settings(max_examples=8)
+QUICK = settings(max_examples=4)
 
 
 def check_stretches(source: Recording, whole: Record, cuts: list[int]) -> None:

@@ -159,7 +159,8 @@ class NetworkOptions:
     pooling: Annotated[
         str | None,
         typer.Option(
-            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, time4.",
+            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, "
+            "bandstd4, time4.",
             rich_help_panel=_NETWORK,
         ),
     ] = None

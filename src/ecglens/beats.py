@@ -150,8 +150,8 @@ class WindowBeats:
             as high, shape (n_beats,), in the order of :attr:`at`.
         """
         groups = self.groups
-        each = self.qrs[groups.member[:, None], _around(self.at, self.qrs.shape[1])]
-        each = each.astype(np.float64)
+        around = _around(self.at, self.qrs.shape[1])
+        each: Floats = self.qrs[groups.member[:, None], around].astype(np.float64)
         shape = groups.median(each)
         shape -= shape.mean(axis=1, keepdims=True)
         each -= each.mean(axis=1, keepdims=True)
@@ -194,7 +194,8 @@ def _detected(whole: FloatArray, qrs: FloatArray) -> list[Beats]:
     first = np.where(changes.any(axis=1), changes.argmax(axis=1), whole.shape[1])
     wide = qrs.astype(np.float64)
     # The detector looks for peaks that point upwards; QRS complexes are the skewed part.
-    upright = np.where((wide * wide * wide).sum(axis=1) < 0, -1.0, 1.0)[:, None] * whole
+    sign = np.where((wide * wide * wide).sum(axis=1) < 0, -1.0, 1.0)
+    upright: Floats = sign[:, None] * whole.astype(np.float64)
     beats = [np.empty(0, np.intp)] * len(whole)
     at_once = np.flatnonzero(first == 0)
     for row, found in zip(at_once, _detector()(upright[at_once]), strict=True):

@@ -17,8 +17,8 @@ RHYTHM_NAMES: tuple[str, ...] = (
     "n_beats", "contrast", "has_intervals", "has_waves",
     *INTERVAL_NAMES, *WAVE_NAMES, *DISORDER_NAMES,
 )  # fmt: skip
-"""Beats a second, logarithm of :meth:`ecglens.beats.WindowBeats.contrast`, whether intervals and waves
-could be measured (1 or 0), and the measures themselves."""
+"""Beats a second, logarithm of :meth:`ecglens.beats.WindowBeats.contrast`, whether intervals and
+waves could be measured (1 or 0), and the measures themselves."""
 
 BAND_HZ = (0.5, 40.0)
 """Below lies the baseline; the measures of ST and T stay comparable at one lower edge."""

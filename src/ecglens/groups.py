@@ -89,6 +89,7 @@ class Groups:
     def quantiles(self, values: Floats, shares: Sequence[float]) -> list[Floats]:
         """Return quantiles of every group as ``np.quantile`` does, an array for each; 0 of none."""
         in_order = np.sort(self.padded(values, np.inf), axis=-1)
+        in_order[self.sizes == 0] = 0.0
         last = np.maximum(self.sizes - 1, 0)
         found = []
         for share in shares:
@@ -97,9 +98,7 @@ class Groups:
             high = np.minimum(low + 1, last.reshape(low.shape))
             below = np.take_along_axis(in_order, low, axis=-1)[..., 0]
             above = np.take_along_axis(in_order, high, axis=-1)[..., 0]
-            between = below + (at - low)[..., 0] * (above - below)
-            between[self.sizes == 0] = 0.0
-            found.append(between)
+            found.append(below + (at - low)[..., 0] * (above - below))
         return found
 
     def padded(self, values: Floats, filling: float) -> Floats:

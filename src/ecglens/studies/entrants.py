@@ -93,7 +93,9 @@ class _Maker:
 
     def fusion(self) -> Learner:
         recipe, backbone = _fitted(find_recipe(self.entry.fusion), self.entry.backbone, self.entry)
-        return self._learner("fusion", f"{recipe.name} of {backbone.name} and measures", recipe, backbone)
+        return self._learner(
+            "fusion", f"{recipe.name} of {backbone.name} and measures", recipe, backbone
+        )
 
     def cnn1d(self) -> Learner:
         steps = self.entry.network_steps
@@ -119,10 +121,7 @@ class _Maker:
     def _learner(self, name: str, title: str, recipe: Recipe, backbone: Backbone) -> Learner:
         with self.steps(f"features: {name}") as step:
             features = self.describing.features(self.windows, recipe, backbone, step)
-        settings = {"recipe": recipe.to_dict(), "weights": backbone.sha256}
-        return Learner(
-            name, title, features, settings, recipe_classifier(recipe, features.shape[1])
-        )
+        return replace(recipe_learner(recipe, backbone, features), name=name, title=title)
 
 
 def make_learners(

@@ -109,7 +109,9 @@ def learnt_answers(
     return np.asarray(cells.get(key, compute), dtype=np.int64)
 
 
-def recipe_learner(recipe: Recipe, backbone: Backbone, features: npt.NDArray[np.float32]) -> Learner:
+def recipe_learner(
+    recipe: Recipe, backbone: Backbone, features: npt.NDArray[np.float32]
+) -> Learner:
     """Return a recipe on a network as a learner."""
     return Learner(
         name="recipe",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ecglens.cli.console import note, progress, say, say_json
-from ecglens.cli.options import EngineOptions, RunOptions, flatten
-from ecglens.cli.work import engine_settings, split
+from ecglens.cli.options import EngineOptions, NetworkOptions, RunOptions, flatten
+from ecglens.cli.work import engine_settings, open_recipe, split
 from ecglens.errors import UsageError
 from ecglens.files import cache_folder, make_folder
 
 if TYPE_CHECKING:
+    from ecglens.backbones import Backbone
+    from ecglens.recipes import Recipe
     from ecglens.studies import Describing, Study
     from ecglens.windows import Windows
 
@@ -46,7 +48,6 @@ class StudyOptions:
             min=1, help="At most so many windows of each class of a person.", show_default="all"
         ),
     ] = None
-    cache: Cache = None
 
 
 def learning_curve(
@@ -82,6 +83,7 @@ def learning_curve(
     weights: Annotated[
         str, typer.Option(help="Of the timm network: imagenet (download) or a .safetensors file.")
     ] = "imagenet",
+    cache: Cache = None,
 ) -> None:
     """How many people does each way of learning need? Transfer from pictures against others."""
     from ecglens.studies import CurveSettings, Entry, make_learners, study_learning_curve
@@ -105,7 +107,7 @@ def learning_curve(
         random_state=running.random_state,
     )
     named = None if learners is None else split(learners)
-    entrants = make_learners(windows, named, entry, _describing(studying, engine), steps=progress)
+    entrants = make_learners(windows, named, entry, _describing(cache, engine), steps=progress)
     study = study_learning_curve(
         windows,
         entrants.learners,
@@ -118,10 +120,81 @@ def learning_curve(
     _finish(study, out, running)
 
 
+def databases(
+    source: Source,
+    out: Out,
+    studying: StudyOptions,
+    network: NetworkOptions,
+    engine: EngineOptions,
+    running: RunOptions,
+) -> None:
+    """Does it hold for a database it has not seen? Each one left out, and contrasts within one."""
+    from ecglens.studies import DatabaseSettings, recipe_learner, study_databases
+
+    make_folder(out)
+    windows, notes = _open(source, studying, running)
+    recipe, backbone = open_recipe(network, running.random_state)
+    with progress("features") as step:
+        describing = _describing(network.cache, engine)
+        features = describing.features(windows, recipe, backbone, step)
+    study = study_databases(
+        windows,
+        recipe_learner(recipe, backbone, features),
+        out,
+        DatabaseSettings(studying.folds, studying.bootstrap, running.random_state),
+        described=_described(recipe, backbone),
+        notes=notes,
+        steps=progress,
+    )
+    _finish(study, out, running)
+
+
+def stress(
+    source: Source,
+    out: Out,
+    studying: StudyOptions,
+    network: NetworkOptions,
+    engine: EngineOptions,
+    running: RunOptions,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A saved model to examine; it must not know the people of the windows.",
+            show_default="models of the recipe, one for each fold",
+        ),
+    ] = None,
+) -> None:
+    """What does it stand? Noise, rates, gains, mains, gaps and front ends, after clean training."""
+    from ecglens.studies import FoldModels, SavedModel, StressSettings, study_stress
+
+    make_folder(out)
+    windows, notes = _open(source, studying, running)
+    settings = StressSettings(studying.folds, studying.bootstrap, running.random_state)
+    examined: FoldModels | SavedModel
+    if model is None:
+        recipe, backbone = open_recipe(network, running.random_state)
+        describing, described = _describing(network.cache, engine), _described(recipe, backbone)
+        examined = FoldModels(windows, recipe, backbone, describing, settings, progress)
+    else:
+        examined, described = SavedModel(model, windows), {}
+    study = study_stress(
+        windows, examined, out, settings, described=described, notes=notes, steps=progress
+    )
+    _finish(study, out, running)
+
+
 STUDIES = {
     "learning-curve": (
         learning_curve,
         "Example: ecglens study learning-curve windows.npz --out curve",
+    ),
+    "databases": (
+        databases,
+        "Example: ecglens study databases windows.npz --recipe fusion --out databases",
+    ),
+    "stress": (
+        stress,
+        "Example: ecglens study stress windows.npz --windows-per-subject 4 --out stress",
     ),
 }
 
@@ -148,11 +221,15 @@ def _open(
     return windows, notes
 
 
-def _describing(studying: StudyOptions, engine: EngineOptions) -> Describing:
+def _described(recipe: Recipe, backbone: Backbone) -> dict[str, Any]:
+    return {"recipe": recipe.to_dict(), "weights": f"{backbone.weights}, {backbone.sha256}"}
+
+
+def _describing(cache: Path | None, engine: EngineOptions) -> Describing:
     from ecglens.cache import FeatureStore
     from ecglens.studies import Describing
 
-    store = FeatureStore(studying.cache or cache_folder() / "features")
+    store = FeatureStore(cache or cache_folder() / "features")
     return Describing(engine_settings(engine), store)
 
 

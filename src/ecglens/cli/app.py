@@ -21,6 +21,7 @@ from ecglens.cli import (
     layers,
     predict,
     score,
+    study,
     train,
     windows,
 )
@@ -76,6 +77,7 @@ def make_app() -> typer.Typer:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))
+    app.add_typer(study.make_group(), name="study")
     return app
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
-from ecglens.evaluation.protocols import Progress, evaluate, evaluate_holdout, shuffle_labels
+from ecglens.evaluation.protocols import (
+    Progress,
+    evaluate,
+    evaluate_holdout,
+    shuffle_labels,
+    subject_folds,
+)
 from ecglens.evaluation.results import (
     ClassScores,
     DatabaseScores,
@@ -33,5 +39,6 @@ __all__ = [
     "evaluate_holdout",
     "match_episodes",
     "shuffle_labels",
+    "subject_folds",
     "sweep_layers",
 ]

@@ -11,6 +11,7 @@ from ecglens.windows.cutting import (
 from ecglens.windows.data import Windows, balance_windows, concatenate_windows
 from ecglens.windows.files import load_windows, save_windows
 from ecglens.windows.labelling import make_windows
+from ecglens.windows.tables import is_windows_table, load_windows_table
 
 __all__ = [
     "LeadChoice",
@@ -20,8 +21,10 @@ __all__ = [
     "concatenate_windows",
     "count_windows",
     "cut_record",
+    "is_windows_table",
     "lead_rows",
     "load_windows",
+    "load_windows_table",
     "make_windows",
     "save_windows",
     "window_blocks",

@@ -20,6 +20,7 @@ from ecglens.cli import (
     fetch,
     layers,
     predict,
+    reproduce,
     score,
     train,
     windows,
@@ -71,6 +72,7 @@ def make_app() -> typer.Typer:
         backbones,
         databases,
         fetch,
+        reproduce,
     )
     for verb in verbs:
         command = verb.run

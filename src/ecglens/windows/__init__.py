@@ -8,7 +8,7 @@ from ecglens.windows.cutting import (
     lead_rows,
     window_blocks,
 )
-from ecglens.windows.data import Windows, balance_windows, concatenate_windows
+from ecglens.windows.data import Windows, balance_windows, concatenate_windows, share_out
 from ecglens.windows.files import load_windows, save_windows
 from ecglens.windows.labelling import make_windows
 
@@ -24,5 +24,6 @@ __all__ = [
     "load_windows",
     "make_windows",
     "save_windows",
+    "share_out",
     "window_blocks",
 ]

@@ -20,6 +20,7 @@ from ecglens.cli import (
     fetch,
     layers,
     predict,
+    reproduce,
     score,
     study,
     train,
@@ -72,6 +73,7 @@ def make_app() -> typer.Typer:
         backbones,
         databases,
         fetch,
+        reproduce,
     )
     for verb in verbs:
         command = verb.run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
+from ecglens.evaluation.databases import DatabasesLeftOut, LeftOut, leave_one_database_out
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
 from ecglens.evaluation.protocols import (
@@ -25,8 +26,10 @@ __all__ = [
     "PROTOCOLS",
     "ClassScores",
     "DatabaseScores",
+    "DatabasesLeftOut",
     "EpisodeMatch",
     "Evaluation",
+    "LeftOut",
     "Progress",
     "ProtocolResult",
     "Score",
@@ -37,6 +40,7 @@ __all__ = [
     "check_no_leak",
     "evaluate",
     "evaluate_holdout",
+    "leave_one_database_out",
     "match_episodes",
     "shuffle_labels",
     "subject_folds",

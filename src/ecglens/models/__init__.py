@@ -1,5 +1,6 @@
 """Trained models: fitting one, and one file on disk that runs no code when opened."""
 
+from ecglens.models.bundled import bundled_models, find_model
 from ecglens.models.files import FORMAT, SCHEMA, TRUSTED_TYPES, load_model, save_model
 from ecglens.models.fitting import fit_model, train_model
 from ecglens.models.model import Judgement, RhythmModel
@@ -10,6 +11,8 @@ __all__ = [
     "TRUSTED_TYPES",
     "Judgement",
     "RhythmModel",
+    "bundled_models",
+    "find_model",
     "fit_model",
     "load_model",
     "save_model",

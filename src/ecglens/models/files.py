@@ -22,6 +22,7 @@ from ecglens.errors import EcglensError, ModelFileError
 from ecglens.features import EngineSettings
 from ecglens.files import write_atomically
 from ecglens.lean_skops import import_skops
+from ecglens.models.bundled import bundled_models, find_model
 from ecglens.models.model import RhythmModel
 from ecglens.npy import read_array
 from ecglens.recipes import Recipe
@@ -103,12 +104,19 @@ def _manifest(
 def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> RhythmModel:
     """Read a model file; hashes are checked and nothing in the file is executed.
 
+    Args:
+        path: of the file, or the name of a model that comes with ecglens (``"rhythm4"``).
+        engine: what is to run the network.
+
     Raises:
         ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
     """
-    path = Path(path)
+    path = find_model(path)
     if not path.is_file():
-        raise ModelFileError(f"no such model file: {path}; make one with 'ecglens train'")
+        raise ModelFileError(
+            f"no such model file: {path}; make one with 'ecglens train', or name one that comes "
+            f"with ecglens: {', '.join(bundled_models())}"
+        )
     manifest, members = _read_members(path)
     _check_manifest(manifest, members, path)
     try:

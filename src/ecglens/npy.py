@@ -20,6 +20,7 @@ _DAMAGED = (
     TypeError,
     EOFError,
     MemoryError,
+    RecursionError,
     OverflowError,
     SyntaxError,
     tokenize.TokenError,

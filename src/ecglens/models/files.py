@@ -21,6 +21,7 @@ from ecglens.decisions.words import FloatArray
 from ecglens.errors import EcglensError, ModelFileError
 from ecglens.features import EngineSettings
 from ecglens.files import write_atomically
+from ecglens.guarded import is_regular
 from ecglens.lean_skops import import_skops
 from ecglens.models.model import RhythmModel
 from ecglens.npy import read_array
@@ -107,7 +108,7 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
         ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise ModelFileError(f"no such model file: {path}; make one with 'ecglens train'")
     manifest, members = _read_members(path)
     _check_manifest(manifest, members, path)

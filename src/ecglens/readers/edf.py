@@ -204,13 +204,14 @@ class EdfSamples:
                     found[place, at + skipped : at + skipped + len(x)] = x
         return found
 
-    def _decode(self, raw: npt.NDArray[np.uint8], signal: EdfSignal) -> npt.NDArray[np.float64]:
+    def _decode(self, raw: npt.NDArray[np.uint8], signal: EdfSignal) -> FloatArray:
         width = self._header.sample_bytes
         stored = raw[:, signal.offset : signal.offset + signal.per_record * width]
         counts = _counts(np.ascontiguousarray(stored).reshape(-1, width))
         (low, high), (lowest, highest) = signal.physical, signal.digital
         scale = (high - low) / (highest - lowest)
-        return np.asarray((counts - lowest) * scale + low, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are missing samples
+            return np.asarray((counts - lowest) * scale + low, dtype=np.float32)
 
 
 def _counts(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:

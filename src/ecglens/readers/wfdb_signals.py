@@ -19,6 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from ecglens.errors import RecordError
+from ecglens.guarded import real_path
 from ecglens.readers.assembly import MAX_VALUES
 from ecglens.readers.wfdb_header import DEFAULT_GAIN, GAP, Header, SignalLine, member
 from ecglens.records import FloatArray
@@ -124,7 +125,7 @@ def staged(links: Mapping[str, Path], texts: Mapping[str, str], source: Path) ->
         folder = Path(name)
         try:
             for link, target in links.items():
-                _link(folder / link, target.resolve())
+                _link(folder / link, real_path(target))
             for file, text in texts.items():
                 (folder / file).write_text(text, encoding="ascii")
         except OSError as error:

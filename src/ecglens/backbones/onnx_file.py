@@ -60,6 +60,11 @@ def load_onnx_file(path: Path, image_size: tuple[int, int]) -> Backbone:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.stat().st_size > onnx_graph.MAX_BYTES:
+            raise BackboneError(
+                f"{path} has {path.stat().st_size} bytes, more than the {onnx_graph.MAX_BYTES} "
+                "allowed; take a smaller network"
+            )
         return read_bytes(path, onnx_graph.MAX_BYTES)
     except OSError as error:
         reason = error.strerror or str(error)

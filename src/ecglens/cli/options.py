@@ -260,6 +260,16 @@ DataFolder = Annotated[
     ),
 ]
 
+DEFAULT_MODEL = Path("rhythm4")
+"""Judges where no model is named; it comes with the package."""
+
+Model = Annotated[
+    Path,
+    typer.Option(
+        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4."
+    ),
+]
+
 Mirror = Annotated[
     str | None,
     typer.Option(

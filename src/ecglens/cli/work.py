@@ -250,6 +250,14 @@ def _with_head(recipe: Recipe, head: HeadOptions | None) -> Recipe:
     return recipe
 
 
+def say_bundled(model: Path) -> None:
+    """Say, beside the results, that a model of the package judges."""
+    from ecglens.models import bundled_models, find_model
+
+    if find_model(model) in bundled_models().values():
+        note(f"judged by {model}, which comes with ecglens; research use only")
+
+
 def split(text: str) -> tuple[str, ...]:
     """Return the words of a list with commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,7 +1,9 @@
 """Trained models: fitting one, and one file on disk that runs no code when opened."""
 
-from ecglens.models.files import FORMAT, SCHEMA, TRUSTED_TYPES, load_model, save_model
+from ecglens.models.bundled import bundled_models, find_model
+from ecglens.models.files import FORMAT, SCHEMA, load_model, save_model
 from ecglens.models.fitting import fit_model, train_model
+from ecglens.models.head_files import TRUSTED_TYPES
 from ecglens.models.model import Judgement, RhythmModel
 
 __all__ = [
@@ -10,6 +12,8 @@ __all__ = [
     "TRUSTED_TYPES",
     "Judgement",
     "RhythmModel",
+    "bundled_models",
+    "find_model",
     "fit_model",
     "load_model",
     "save_model",

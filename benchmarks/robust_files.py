@@ -423,6 +423,9 @@ def rehashed(members: Mapping[str, bytes], **manifest: object) -> bytes:
         for name, data in members.items()
         if name != "manifest.json"
     }
-    return zip_of({"manifest.json": json.dumps(table | manifest).encode(), **{
-        name: data for name, data in members.items() if name != "manifest.json"
-    }})
+    return zip_of(
+        {
+            "manifest.json": json.dumps(table | manifest).encode(),
+            **{name: data for name, data in members.items() if name != "manifest.json"},
+        }
+    )

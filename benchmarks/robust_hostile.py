@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 import robust_files as files
 from robust_files import Sample
 
-SECRET = "outside"
+OUTSIDE = "outside"
 _HUGE = 1 << 33
 
 
@@ -54,7 +55,7 @@ def _loop(place: Path) -> None:
 
 
 def _link_out(place: Path) -> None:
-    secret = place.parent.parent / SECRET
+    secret = place.parent.parent / OUTSIDE
     secret.mkdir(exist_ok=True)
     (secret / place.name).write_bytes(b"\1\2" * 600)
     place.symlink_to(secret / place.name)
@@ -100,7 +101,7 @@ def _bomb(n_members: int) -> bytes:
 
 
 _NAMES = (
-    f"../{SECRET}/r.dat", f"/tmp/{SECRET}.dat", "/dev/zero", "/etc/passwd", "..", ".", "-", "~",
+    f"../{OUTSIDE}/r.dat", "/var/outside.dat", "/dev/zero", "/etc/passwd", "..", ".", "-", "~",
     "NUL", "CON", "COM1", "C:\\r.dat", "..\\r.dat", "https://example.org/r.dat", "r.dat|ls",
     "$(ls)", "%2e%2e/r.dat", "a" * 300, "a" * 5000, "\u202er.dat", "r.hea", "r.atr", "r.dat/",
     "sub/r.dat", "\x7f", "*",
@@ -110,7 +111,7 @@ _NAMES = (
 def _named(name: str, *, segment: bool) -> Callable[[Path, Sample], Path]:
     """Write a header that names another file."""
 
-    def prepare(folder: Path, sample: Sample) -> Path:
+    def prepare(folder: Path, _: Sample) -> Path:
         _link_out(folder / "linked.dat")
         (folder / "r.dat").write_bytes(bytes(1200))
         path = folder / "r.hea"
@@ -127,7 +128,7 @@ def _named(name: str, *, segment: bool) -> Callable[[Path, Sample], Path]:
 def _header(text: str) -> Callable[[Path, Sample], Path]:
     """Write a header over a small signal file."""
 
-    def prepare(folder: Path, sample: Sample) -> Path:
+    def prepare(folder: Path, _: Sample) -> Path:
         data = np.zeros(300, dtype="<i2").tobytes()
         (folder / "r.dat").write_bytes(data)
         (folder / "a.dat").write_bytes(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import robust_files as files
 from robust_damage import DAMAGES
 from robust_hostile import (
@@ -220,7 +221,9 @@ def _one(name: str, make: Callable[[], bytes]) -> Callable[[], files.Sample]:
 
 def _recordings() -> list[Target]:
     return [
-        Target(name, make, read_recording, PLACES + (WFDB_SPECIALS if name == "wfdb header" else ()))
+        Target(
+            name, make, read_recording, PLACES + (WFDB_SPECIALS if name == "wfdb header" else ())
+        )
         for name, make in files.RECORDINGS.items()
     ]
 

@@ -8,10 +8,10 @@ native code, end the worker, and :func:`run_tries` starts another for the tries 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +27,7 @@ from typing import Any
 SECONDS = 10.0
 READ, REFUSED, CRASHED, HUNG = "read", "refused", "crashed", "hung"
 _ENDED = {signal.SIGALRM: HUNG}
-_SIGNAL_FIELD = "VmHWM:"
+_PEAK = "VmHWM:"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def peak_mb(*, reset: bool = False) -> float:
         if reset:
             Path("/proc/self/clear_refs").write_text("5")
         with Path("/proc/self/status").open() as file:
-            kib = next(int(line.split()[1]) for line in file if line.startswith(_SIGNAL_FIELD))
+            kib = next(int(line.split()[1]) for line in file if line.startswith(_PEAK))
     except (OSError, StopIteration):
         kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kib / 1024
@@ -144,76 +144,69 @@ def attempt(words: str, read: Callable[[], object], watch: Watch, *inside: Path)
 
 def serve() -> None:
     """Answer the tries on the input, one line each."""
-    from robust_targets import TARGETS
-
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     watch = Watch()
     known: dict[str, Any] = {}
     for line in sys.stdin:
-        item = Try(**json.loads(line))
-        if item.target not in known:
-            known[item.target] = TARGETS[item.target].warmed()
-        target = known[item.target]
-        limit_memory(target.gigabytes)
-        with tempfile.TemporaryDirectory(prefix="try-") as name:
-            folder, spare = Path(name, "in"), Path(name, "tmp")
-            folder.mkdir()
-            spare.mkdir()
-            tempfile.tempdir = str(spare)
-            try:
-                path = target.prepare(folder, item.kind, item.number)
-                done = attempt(item.words, lambda: target.read(path), watch, folder, spare)
-            finally:
-                tempfile.tempdir = None
-        answers.write(json.dumps(asdict(done)) + "\n")
+        answers.write(json.dumps(asdict(_answer(Try(**json.loads(line)), watch, known))) + "\n")
         answers.flush()
 
 
-def run_tries(tries: Iterable[Try], *, errors: Path | None = None) -> Iterator[Outcome]:
-    """Try all, one after the other, and yield what came of each, in order.
+def _answer(item: Try, watch: Watch, known: dict[str, Any]) -> Outcome:
+    from robust_targets import TARGETS
 
-    Args:
-        tries: what to read.
-        errors: file for what workers write to stderr; None for none.
-    """
+    if item.target not in known:
+        known[item.target] = TARGETS[item.target].warmed()
+    target = known[item.target]
+    limit_memory(target.gigabytes)
+    with tempfile.TemporaryDirectory(prefix="try-") as name:
+        folder, spare = Path(name, "in"), Path(name, "tmp")
+        folder.mkdir()
+        spare.mkdir()
+        tempfile.tempdir = str(spare)
+        try:
+            path = target.prepare(folder, item.kind, item.number)
+            return attempt(item.words, lambda: target.read(path), watch, folder, spare)
+        finally:
+            tempfile.tempdir = None
+
+
+def run_tries(tries: Iterable[Try]) -> Iterator[Outcome]:
+    """Try all, one after the other, and yield what came of each, in order."""
     left = list(tries)
     while left:
-        scratch = tempfile.mkdtemp(prefix="tries-")
-        try:
+        with tempfile.TemporaryDirectory(prefix="tries-") as scratch:
             done = 0
-            for outcome in _one_worker(left, errors, scratch):
+            for outcome in _one_worker(left, Path(scratch)):
                 yield outcome
                 done += 1
             left = left[done:]
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _one_worker(left: list[Try], errors: Path | None, scratch: str) -> Iterator[Outcome]:
+def _one_worker(left: list[Try], scratch: Path) -> Iterator[Outcome]:
     """Yield the outcomes of one worker; the last one may be that it died of the try."""
-    log = os.open(errors or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    environment = os.environ | {"TMPDIR": scratch, "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__))],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
-    ) as worker:  # fmt: skip
-        os.close(log)
-        if worker.stdin is None or worker.stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        for item in left:
-            with contextlib.suppress(BrokenPipeError):
-                worker.stdin.write(json.dumps(asdict(item)) + "\n")
-                worker.stdin.flush()
-            answer = worker.stdout.readline()
-            if not answer:
+    asked = scratch / "asked"
+    asked.write_text("".join(json.dumps(asdict(item)) + "\n" for item in left))
+    environment = os.environ | {"TMPDIR": str(scratch), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(Path(__file__))]
+    with (
+        asked.open() as tries,
+        (scratch / "errors").open("w+") as errors,
+        subprocess.Popen(  # noqa: S603 - the interpreter and this file
+            command, stdin=tries, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as worker,
+    ):
+        for item, answer in itertools.zip_longest(left, worker.stdout or ()):
+            if answer is None:
                 code = worker.wait()
-                result = _ENDED.get(signal.Signals(-code), CRASHED) if code < 0 else CRASHED
-                yield Outcome(item.words, result, f"the worker ended with {code}", SECONDS)
+                ended = code < 0 and _ENDED.get(signal.Signals(-code))
+                errors.seek(0)
+                said = f"the worker ended with {code}: {errors.read()[-2000:]}"
+                yield Outcome(item.words, ended or CRASHED, said, SECONDS)
                 return
             found = json.loads(answer)
             yield Outcome(**{**found, "outside": tuple(found["outside"])})
-        worker.stdin.close()
 
 
 if __name__ == "__main__":

@@ -110,11 +110,15 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=20_000, help="how many in all, about")
     parser.add_argument("--targets", default="", help="names, separated by semicolons")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="file for the outcomes of faulty inputs, as they come")
+    parser.add_argument(
+        "--json", type=Path, help="file for the outcomes of faulty inputs, as they come"
+    )
     parser.add_argument("--again", help="one input by its name, target:kind:number")
     return parser.parse_args()
 

@@ -65,7 +65,7 @@ def parse_onnx(data: bytes, source: str) -> Any:
 
 
 def _looping(model: Any) -> str:
-    """Return the first operation that repeats a graph as often as the file says, ``""`` for none."""
+    """Return the first operation that repeats a graph at will, ``""`` for none."""
     todo = [model.graph.node, *(function.node for function in model.functions)]
     while todo:
         for node in todo.pop():

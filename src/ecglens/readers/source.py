@@ -12,7 +12,6 @@ import numpy.typing as npt
 from ecglens.errors import RecordError
 from ecglens.records import FloatArray, Lead, Record, Recording, RhythmSpan
 
-
 # Two gigabytes of float32: a day of twelve leads at 500 Hz.
 MAX_VALUES = 2**29
 

@@ -119,7 +119,8 @@ def member(header: Path, name: str) -> Path:
     """
     if not _is_plain(name):
         raise RecordError(
-            f"{header} names the file {_shown(name)}; only files in the header's own folder are opened"
+            f"{header} names the file {_shown(name)}; only files in the header's own folder are "
+            "opened"
         )
     path = header.with_name(name)
     if not lies_in(path, header.parent):

@@ -109,13 +109,7 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
         ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
     """
     path = find_model(path)
-    if not is_regular(path):
-        raise ModelFileError(
-            f"no such model file: {path}; make one with 'ecglens train', or name one that comes "
-            f"with ecglens: {', '.join(bundled_models())}"
-        )
-    manifest, members = _read_members(path)
-    _check_manifest(manifest, members, path)
+    manifest, members = read_parts(path)
     try:
         classes = check_classes(manifest["classes"])
         rule, change = _read_decisions(manifest, classes)
@@ -141,6 +135,22 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
         raise
     except Exception as error:  # values of wrong kinds surface as errors of many classes
         raise ModelFileError(f"{path} is damaged: {error}; train or copy it again") from error
+
+
+def read_parts(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest of a model file and its other members, whose hashes are right.
+
+    Raises:
+        ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
+    """
+    if not is_regular(path):
+        raise ModelFileError(
+            f"no such model file: {path}; make one with 'ecglens train', or name one that comes "
+            f"with ecglens: {', '.join(bundled_models())}"
+        )
+    manifest, members = _read_members(path)
+    _check_manifest(manifest, members, path)
+    return manifest, members
 
 
 def _read_decisions(

@@ -21,7 +21,7 @@ PEOPLE = (1, 10, 100)
 
 
 def people_right(n_right: int, n: int = 10) -> IntArray:
-    """One window of each of two classes for each person; some people are all right, others wrong."""
+    """One window of two classes for each person; some people are all right, others wrong."""
     right, wrong = np.eye(2, dtype=np.int64), np.eye(2, dtype=np.int64)[::-1]
     return np.stack([right if i < n_right else wrong for i in range(n)])
 

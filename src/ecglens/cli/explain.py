@@ -93,5 +93,6 @@ def _facts(found: Explanation) -> dict[str, Any]:
         "times_s": found.times_s.tolist(),
         "time_course": found.time_course.tolist(),
         "frequencies_hz": found.frequencies_hz.tolist(),
+        "lags_s": found.lags_s.tolist(),
         "heat": found.heat.tolist(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,9 @@ from ecglens.cli.options import (
 )
 from ecglens.errors import OutputError, UsageError, WindowError, suggest
 from ecglens.files import cache_folder
+from ecglens.guarded import is_regular, read_text, real_path
+
+_MAX_SUBJECTS_BYTES = 1 << 26
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +95,7 @@ def _refuse_cutting(path: Path, options: WindowOptions) -> None:
 
 def _is_windows_file(path: Path) -> bool:
     """Tell windows of this program from a recording in an ``.npz``."""
-    if path.suffix.lower() != ".npz" or not path.is_file():
+    if path.suffix.lower() != ".npz" or not is_regular(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
@@ -133,8 +137,8 @@ def read_subjects(path: Path) -> dict[str, str]:
         UsageError: the file cannot be read or lacks a column.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(path, _MAX_SUBJECTS_BYTES)
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read subjects {path}: {reason}") from error
@@ -171,7 +175,7 @@ def list_records(sources: Sequence[Path]) -> list[Path]:
 
 def _identity(path: Path) -> Path:
     """Return one path for all the ways to name a record: ``r``, ``r.hea`` and ``./r.dat``."""
-    place = path.resolve()
+    place = real_path(path)
     return place.with_suffix("") if place.suffix.lower() in (".hea", ".dat") else place
 
 

@@ -6,6 +6,8 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from ecglens.guarded import is_regular
+
 SUFFIX = ".ecglens"
 
 
@@ -25,6 +27,6 @@ def find_model(source: str | os.PathLike[str]) -> Path:
         source: path of a model file, or a name of :func:`bundled_models`.
     """
     path = Path(source)
-    if path.is_file() or str(source) != path.name:
+    if is_regular(path) or str(source) != path.name:
         return path
     return bundled_models().get(path.name, path)

@@ -9,6 +9,7 @@ from typing import Any
 from ecglens.models import RhythmModel
 from tools.rhythm4.card import RHYTHMS, percent
 
+_MANY = 10
 _PROTOCOLS = {"subject": "subject-wise", "pooled": "pooled (leaks)"}
 
 
@@ -130,7 +131,21 @@ def _figures(card: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield ""
+    yield from _by_person(results["subject"]["per_subject"])
     yield from _abstention(card)
+
+
+def _by_person(people: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    many = sorted((row["accuracy"], row["subject"]) for row in people if row["n_windows"] >= _MANY)
+    if not many:
+        return
+    low, middle = (quantile([accuracy for accuracy, _ in many], q) for q in (0.1, 0.5))
+    worst = ", ".join(f"{name} {number(accuracy)}" for accuracy, name in many[:5])
+    yield (
+        f"By person, subject-wise: of the {len(many)} people with {_MANY} windows or more, half "
+        f"have an accuracy of {number(middle)} or more and a tenth one of {number(low)} or less. "
+        f"The worst are {worst}.\n"
+    )
 
 
 def _abstention(card: Mapping[str, Any]) -> Iterator[str]:
@@ -199,6 +214,11 @@ def limits(score: Mapping[str, float | None]) -> str:
     if value is None or low is None or high is None:
         return number(value)
     return f"{value:.3f} ({low:.2f} to {high:.2f})"
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of ordered values lies."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def number(value: float | None) -> str:

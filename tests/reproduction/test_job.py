@@ -55,7 +55,7 @@ def test_from_nothing_to_the_table(
     )  # fmt: skip
     done = ecglens(*words)
     assert (done.code, done.err) == (0, "")
-    assert ["nsrdb", "N", "4", "10", "min", "2"] in _words(done.out)
+    assert ["nsrdb", "N", "4", "10", "min", "1"] in _words(done.out)
     assert "windows/s on this machine now" in done.out
     assert "the paper, pooled" in done.out
     assert "0.9723" in done.out

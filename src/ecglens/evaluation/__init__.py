@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
+from ecglens.evaluation.nesting import NestedEvaluation, evaluate_nested
 from ecglens.evaluation.protocols import Progress, evaluate, evaluate_holdout, shuffle_labels
 from ecglens.evaluation.results import (
     ClassScores,
@@ -21,6 +22,7 @@ __all__ = [
     "DatabaseScores",
     "EpisodeMatch",
     "Evaluation",
+    "NestedEvaluation",
     "Progress",
     "ProtocolResult",
     "Score",
@@ -31,6 +33,7 @@ __all__ = [
     "check_no_leak",
     "evaluate",
     "evaluate_holdout",
+    "evaluate_nested",
     "match_episodes",
     "shuffle_labels",
     "sweep_layers",

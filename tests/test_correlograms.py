@@ -153,3 +153,14 @@ def test_settings_written_before_there_were_correlograms_have_none() -> None:
     old = {key: value for key, value in table.items() if not key.startswith("correlogram")}
     assert ImageSettings.from_dict(old) == IMAGE_PRESETS["salem2018"]
     assert IMAGE_PRESETS["salem2018"].correlogram_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "rows"), [(192, 64), (96, 32), (32, 11), (24, 8), (23, 0), (16, 0)]
+)
+def test_an_image_of_another_size_keeps_the_share_of_the_correlogram(
+    height: int, rows: int
+) -> None:
+    sized = IMAGE_PRESETS["default"].sized(height, 48)
+    assert (sized.height, sized.width, sized.correlogram_rows) == (height, 48, rows)
+    assert IMAGE_PRESETS["spectrogram"].sized(height, 48).correlogram_rows == 0

@@ -130,6 +130,16 @@ class ImageSettings:
         """Return the lag of each row of the correlogram in seconds, from top to bottom."""
         return np.linspace(*self.correlogram_lag_s, self.correlogram_rows)
 
+    def sized(self, height: int, width: int) -> ImageSettings:
+        """Return the same for images of another size, such as a network insists on.
+
+        The correlogram keeps its share of the rows; where that is under 8, or leaves the
+        spectrogram under 16, there is none.
+        """
+        rows = round(self.correlogram_rows * height / self.height)
+        kept = rows if 8 <= rows <= height - 16 else 0
+        return replace(self, height=height, width=width, correlogram_rows=kept)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

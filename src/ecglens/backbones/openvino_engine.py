@@ -63,10 +63,7 @@ class OpenVinoEngine:
             # runs a damaged one without a word.
             compiled = core.compile_model(model, "CPU", _settings(self.precision, threads))
         except RuntimeError as error:
-            reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
-            raise BackboneError(
-                f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"
-            ) from error
+            raise _cannot_run(backbone, error) from error
         self._queue = openvino.AsyncInferQueue(compiled)
         # Not a method: the queue would hold the engine, the engine the queue, for ever.
         self._queue.set_callback(_keep)
@@ -75,13 +72,26 @@ class OpenVinoEngine:
         """Compute feature maps; see ``ecglens.backbones.Engine.run``."""
         images = checked_images(images, self._backbone, self._channels)
         maps = empty_maps(self._wanted, len(images))
-        for start in range(0, len(images), self.batch_size):
-            batch = filled(images[start : start + self.batch_size], self.batch_size)
-            kept = [values[start : start + self.batch_size] for values in maps.values()]
-            # The batch travels with the request: OpenVINO reads it in place and must not lose it.
-            self._queue.start_async({0: batch}, [batch, *kept], share_inputs=True)
-        self._queue.wait_all()
+        try:
+            for start in range(0, len(images), self.batch_size):
+                batch = filled(images[start : start + self.batch_size], self.batch_size)
+                kept = [values[start : start + self.batch_size] for values in maps.values()]
+                # It travels with the request: OpenVINO reads it in place and must not lose it.
+                self._queue.start_async({0: batch}, [batch, *kept], share_inputs=True)
+            self._queue.wait_all()
+        except RuntimeError as error:
+            raise _cannot_run(self._backbone, error) from error
         return maps
+
+
+def _cannot_run(backbone: Backbone, error: RuntimeError) -> Exception:
+    """Return what to raise for an error of OpenVINO, which has one class for all of them."""
+    reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+    if "bad_alloc" in str(error) or "allocate" in str(error):
+        return MemoryError(f"OpenVINO has no memory to run {backbone.name}: {reason}")
+    return BackboneError(
+        f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"
+    )
 
 
 def _keep(request: Any, arrays: list[Floats]) -> None:

@@ -333,23 +333,35 @@ def _read_config(path: Path, context: typer.Context) -> dict[str, Any]:
         raise UsageError(f"cannot read config {path}: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"config {path} is not TOML: {error}") from error
-    command: Any = context.command
     verbs = list(getattr(context.find_root().command, "commands", ()))
     for key, value in table.items():
         if isinstance(value, dict) and key not in verbs:
             raise UsageError(f"config {path}: [{key}] is no verb{suggest(key, verbs)}")
     values = {key: value for key, value in table.items() if not isinstance(value, dict)}
     # A key may be named like a verb: `layers` is both.
-    own = table.get(command.name)
+    own: Any = table
+    for word in _verb(context):
+        own = own.get(word) if isinstance(own, dict) else None
     values.update(own if isinstance(own, dict) else {})
-    return dict(_option(key, value, command, path) for key, value in values.items())
+    return dict(_option(key, value, context, path) for key, value in values.items())
 
 
-def _option(key: str, value: Any, command: Any, path: Path) -> tuple[str, Any]:
+def _verb(context: typer.Context) -> list[str]:
+    """Return the words of the verb that runs: one, or two where it has verbs of its own."""
+    words: list[str] = []
+    here: Any = context
+    while here.parent is not None:
+        words.insert(0, str(here.info_name))
+        here = here.parent
+    return words
+
+
+def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[str, Any]:
     """Return the parameter that a key names, by its long option or its Python name, and its value.
 
     One word will do for an option that may be repeated.
     """
+    command, verb = context.command, " ".join(_verb(context))
     known = {
         word.lstrip("-").replace("-", "_"): parameter
         for parameter in command.params
@@ -359,8 +371,8 @@ def _option(key: str, value: Any, command: Any, path: Path) -> tuple[str, Any]:
     word = key.replace("-", "_")
     if word not in known:
         raise UsageError(
-            f"config {path}: {key!r} is no option of '{command.name}'{suggest(word, known)}; "
-            f"see 'ecglens {command.name} --help'"
+            f"config {path}: {key!r} is no option of '{verb}'{suggest(word, known)}; "
+            f"see 'ecglens {verb} --help'"
         )
     many = known[word].multiple and not isinstance(value, list)
     return str(known[word].name), [value] if many else value

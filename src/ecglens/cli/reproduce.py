@@ -151,7 +151,8 @@ def _planned(settings: ReproductionSettings, out: Path, *, dry_run: bool, as_jso
         planned = () if settings.windows else plan_sources(settings, settings.to or data_folder())
         words = f"time is not known: {error}"
     if as_json and dry_run:
-        say_json({"plan": [each.to_dict() for each in planned], "estimate": reckoned})
+        said = [{**each.to_dict(), "fetch_mb": round(each.fetch_mb, 1)} for each in planned]
+        say_json({"plan": said, "estimate": reckoned})
     elif not as_json:
         say(_plan_table(planned) if planned else f"windows of {settings.windows}")
         say(words)

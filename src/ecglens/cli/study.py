@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,7 +184,7 @@ def stress(
     _finish(study, out, running)
 
 
-STUDIES = {
+STUDIES: dict[str, tuple[Callable[..., None], str]] = {
     "learning-curve": (
         learning_curve,
         "Example: ecglens study learning-curve windows.npz --out curve",

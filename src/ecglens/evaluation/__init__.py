@@ -6,6 +6,7 @@ from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
 from ecglens.evaluation.databases import DatabasesLeftOut, LeftOut, leave_one_database_out
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
+from ecglens.evaluation.nesting import NestedEvaluation, evaluate_nested
 from ecglens.evaluation.protocols import (
     Progress,
     evaluate,
@@ -30,6 +31,7 @@ __all__ = [
     "EpisodeMatch",
     "Evaluation",
     "LeftOut",
+    "NestedEvaluation",
     "Progress",
     "ProtocolResult",
     "Score",
@@ -40,6 +42,7 @@ __all__ = [
     "check_no_leak",
     "evaluate",
     "evaluate_holdout",
+    "evaluate_nested",
     "leave_one_database_out",
     "match_episodes",
     "shuffle_labels",

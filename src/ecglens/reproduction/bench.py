@@ -23,6 +23,7 @@ from ecglens.reproduction.gathering import Gathered
 from ecglens.reproduction.settings import ReproductionSettings
 from ecglens.reproduction.stages import Stages, fingerprint
 from ecglens.reproduction.telling import Telling
+from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
 Features = npt.NDArray[np.float32]
@@ -83,7 +84,7 @@ class Bench:
         """Cross-validate the head, by default in both protocols."""
         n_splits = changes.pop("n_splits", self.settings.n_splits)
         smallest = len(windows) // 2  # the training part of two folds
-        with self.telling.steps(title) as step:
+        with self.telling.steps(title) as step, one_blas_core():
             return evaluate(
                 features,
                 changes.pop("labels", windows.labels),

@@ -15,9 +15,10 @@ from ecglens.reports.words import NORMAL
 from ecglens.reproduction.band import common_image
 from ecglens.reproduction.bench import Bench, Features, both_protocols
 from ecglens.reproduction.figures import Figures, Row
+from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
-_FEWEST_WINDOWS, _FEWEST_PEOPLE = 20, 3
+_FEWEST_WINDOWS, _FEWEST_PEOPLE = 10, 3
 
 
 class Controls:
@@ -83,8 +84,8 @@ class Controls:
         windows = self._all.subset(asked)
         rows = []
         for key, title, features in (
-            ("as-it-is", "subject-wise, as in the experiment", self._features),
-            ("band", "subject-wise, common rate and band", self._common(self.image)),
+            ("as-it-is", "as in the experiment", self._features),
+            ("band", "common rate and band", self._common(self.image)),
         ):
             rows += self._subject_wise(
                 f"recorder/{key}", title, features[asked], windows, labels=windows.databases
@@ -106,7 +107,7 @@ class Controls:
                 asked = here & np.isin(self._all.labels, [name, NORMAL])
                 rows += self._subject_wise(
                     f"within/{database}/{name}",
-                    f"{database}: {name} against {NORMAL}, subject-wise",
+                    f"{database}: {name} against {NORMAL}",
                     self._features[asked],
                     self._all.subset(asked),
                 )
@@ -126,14 +127,14 @@ class Controls:
             )  # fmt: skip
         except EvaluationError as error:
             return [Row(key, title, None, str(error))]
-        figures = Figures.of(found.results["subject"], found.notes)
-        return [Row(key, f"{title}, {folds} folds", figures)]
+        notes = (f"{folds} folds", *found.notes)
+        return [Row(key, title, Figures.of(found.results["subject"], notes))]
 
     def _left_out(self) -> list[Row]:
         _, counts = np.unique(self._all.databases, return_counts=True)
         fewest = max(2, (len(self._all) - int(counts.max())) // 2)
         try:
-            with self._bench.telling.steps("databases left out") as step:
+            with self._bench.telling.steps("databases left out") as step, one_blas_core():
                 found = leave_one_database_out(
                     self._features,
                     self._all.labels,
@@ -150,9 +151,7 @@ class Controls:
         for row in found.rows:
             notes = (f"{', '.join(row.untaught)}: no other database",) if row.untaught else ()
             figures = None if row.result is None else Figures.of(row.result, notes)
-            rows.append(
-                Row(f"left-out/{row.database}", f"tested on {row.database}", figures, row.why_not)
-            )
+            rows.append(Row(f"left-out/{row.database}", row.database, figures, row.why_not))
         return rows
 
     def _random(self) -> list[Row]:

@@ -214,7 +214,7 @@ def _measured(bench: Bench, prepared: Prepared) -> Reproduction:
     controls = Controls(bench, best, features[best])
     rows = controls.run()
     image = controls.image
-    settings = _settings(bench, prepared)
+    settings = _settings(bench)
     settings["common band"] = (
         f"{image.band_hz[0]:g} to {image.band_hz[1]:.3g} Hz at {image.fs:g} Hz; the databases hold "
         f"something up to {in_words(controls.edges)}"
@@ -252,7 +252,7 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
 
 
-def _settings(bench: Bench, prepared: Prepared) -> dict[str, Any]:
+def _settings(bench: Bench) -> dict[str, Any]:
     """Return what was measured with."""
     backbone, settings = bench.backbone, bench.settings
     kinds: Sequence[str] = [row["database"] for row in bench.gathered.rows()]
@@ -270,7 +270,6 @@ def _settings(bench: Bench, prepared: Prepared) -> dict[str, Any]:
         "seed": settings.random_state,
         "quick": "yes" if settings.quick else "no",
         "left out": ", ".join(settings.without) or "no class",
-        "windows per second when it began": f"{prepared.estimate.windows_per_s:.0f}",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from ecglens import __version__
@@ -23,7 +24,7 @@ from ecglens.reports import (
     Tiles,
 )
 from ecglens.reports.words import CLASS_NAMES, RESEARCH_USE
-from ecglens.reproduction.figures import Figures, Row
+from ecglens.reproduction.figures import Figures
 from ecglens.reproduction.results import Reproduction
 from ecglens.reproduction.words import ASSUMPTIONS, COMPARE, CONTROLS, PAPER, PAPER_ACCURACY
 
@@ -42,10 +43,10 @@ def make_page(found: Reproduction) -> Page:
         lead=_lead(found),
         opening=(_tiles(found), Notice("Which figure to compare", COMPARE)),
         sections=(
-            Section("All figures", tuple(_figures(found))),
+            Section("Beside the paper", tuple(_table(found))),
+            Section("The rhythm, or the recorder?", tuple(_recorder(found))),
             Section("Layers", (_layers(found),)),
             Section("Confusion matrices", (_matrices(found),)),
-            Section("What the controls are", tuple(_controls(found))),
             Section("Databases", tuple(_databases(found))),
             Section("Settings and assumptions", tuple(_settings(found))),
         ),
@@ -86,51 +87,84 @@ def _figures_of(found: Reproduction, control: str, key: str) -> Figures | None:
 def _tile(figures: Figures, name: str) -> Tile:
     score = figures.accuracy
     limits = f"95 % limits {100 * score.low:.1f} to {100 * score.high:.1f} %"
-    return Tile(_per_cent(score.value), name, limits if score.low == score.low else "")
+    return Tile(_per_cent(score.value), name, "" if math.isnan(score.low) else limits)
 
 
 def _per_cent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def _figures(found: Reproduction) -> Iterator[Block]:
+def _table(found: Reproduction) -> Iterator[Block]:
+    """Yield what stands beside the paper's figure, a column for each protocol."""
     rows: list[tuple[Cell | str, ...]] = [
-        ("The paper", "pooled (leaks)", "near 7,000", Cell(f"{PAPER_ACCURACY:.4f}"))
+        ("The paper", Cell(f"{PAPER_ACCURACY:.4f}"), Cell("–"), Cell("–"))
     ]
-    n_columns = 5 + len(found.classes)
+    of_classes: list[tuple[Cell | str, ...]] = []
     for heading, below in found.sections():
-        for number, row in enumerate(below):
-            rows.append((heading if not number else "", row.title, *_cells(row, found.classes)))
+        by_protocol = {row.key.rpartition("/")[2]: row.figures for row in below}
+        pooled, subject = by_protocol.get("pooled"), by_protocol.get("subject")
+        if pooled is None:
+            continue
+        new = [Cell("–")] * 2
+        if subject is not None:
+            new = [_cell(subject.accuracy), _cell(subject.macro_f1)]
+        rows.append((heading, _cell(pooled.accuracy), *new))
+        for number, (name, figures) in enumerate(
+            (("pooled (leaks)", pooled), ("subject-wise", subject))
+        ):
+            if figures is not None:
+                sensitivity = _sensitivities(figures, found.classes)
+                of_classes.append(("" if number else heading, name, *sensitivity))
     yield Table(
-        head=("", "protocol", "windows", "accuracy", "macro-F1", *found.classes),
-        rows=tuple((*row, *[""] * (n_columns - len(row))) for row in rows),
+        head=("accuracy", "pooled (leaks)", "subject-wise", "macro-F1"),
+        rows=tuple(rows),
         caption=(
-            "Accuracy, macro-F1 and the sensitivity of each class. Small figures are 95 % limits "
-            "from drawing people, below windows the number of people."
+            f"Accuracy, and subject-wise macro-F1, all on the same windows in {found.n_splits} "
+            "folds. Small figures are 95 % limits from drawing people."
         ),
+    )
+    yield Table(
+        head=("", "protocol", *found.classes),
+        rows=tuple(of_classes),
+        caption="Sensitivity: of the windows of a class, the share that was found.",
         left=2,
     )
-    refused = [row for _, below in found.sections() for row in below if row.why_not]
-    yield from (Text(f"{row.title}: {row.why_not}.", small=True) for row in refused)
 
 
-def _cells(row: Row, classes: Sequence[str]) -> list[Cell | str]:
-    figures = row.figures
-    if figures is None:
-        return ["not possible"]
-    people = f"{figures.n_subjects} people"
-    found: list[Cell | str] = [Cell(f"{figures.n_windows:,}", people)]
-    found += [_cell(figures.accuracy), _cell(figures.macro_f1)]
-    for name in classes:
-        score = figures.sensitivity.get(name)
-        found.append("" if score is None else _cell(score))
-    return found
+def _control(found: Reproduction, name: str) -> Iterator[Block]:
+    """Yield a control whose rows are of windows of their own."""
+    rows = found.controls.get(name, ())
+    measured = [(row.title, row.figures) for row in rows if row.figures is not None]
+    title, word = CONTROLS[name]
+    if measured:
+        shown = () if name == "recorder" else found.classes
+        yield Table(
+            head=(title, "windows", "people", "accuracy", *shown),
+            rows=tuple(
+                (
+                    row,
+                    f"{figures.n_windows:,}",
+                    str(figures.n_subjects),
+                    _cell(figures.accuracy),
+                    *_sensitivities(figures, shown),
+                )
+                for row, figures in measured
+            ),
+            caption=f"{word} Beside the accuracy the sensitivity of each class." if shown else word,
+        )
+    refused = (row for row in rows if row.why_not)
+    yield from (Text(f"{title}: {row.title}: {row.why_not}.", small=True) for row in refused)
+
+
+def _sensitivities(figures: Figures, classes: Sequence[str]) -> list[str]:
+    scores = (figures.sensitivity.get(name) for name in classes)
+    return ["–" if one is None or math.isnan(one.value) else f"{one.value:.3f}" for one in scores]
 
 
 def _cell(score: Score) -> Cell:
-    if score.value != score.value:
+    if math.isnan(score.value):
         return Cell("–")
-    limits = "" if score.low != score.low else f"{score.low:.2f}–{score.high:.2f}"
+    limits = "" if math.isnan(score.low) else f"{score.low:.2f}–{score.high:.2f}"
     return Cell(f"{score.value:.3f}", limits)
 
 
@@ -147,22 +181,27 @@ def _layers(found: Reproduction) -> Picture:
 
 
 def _matrices(found: Reproduction) -> Columns:
+    shown = [(f"{found.best.layer}, {row.title}", row.figures) for row in found.best.rows]
+    band = found.controls.get("band", ())
+    shown += [(f"common rate and band, {row.title}", row.figures) for row in band]
     return Columns(
         tuple(
-            Matrix(
-                title=f"{found.best.layer}, {row.title}",
-                names=row.figures.classes,
-                counts=row.figures.confusion,
-                caption="Per cent of the row, and windows",
-            )
-            for row in (*found.best.rows, *found.controls.get("band", ()))
-            if row.figures is not None
+            Matrix(title, figures.classes, figures.confusion, "Per cent of the row, and windows")
+            for title, figures in shown
+            if figures is not None
         )
     )
 
 
-def _controls(found: Reproduction) -> Iterator[Block]:
-    yield Facts(tuple(CONTROLS[name] for name in found.controls))
+def _recorder(found: Reproduction) -> Iterator[Block]:
+    for name in ("recorder", "within", "left-out"):
+        yield from _control(found, name)
+    yield Text("Above, on the windows of the experiment:")
+    yield Facts(tuple(CONTROLS[name] for name in ("band", "random", "shuffled")))
+    refused = (
+        row for name in ("band", "random", "shuffled") for row in found.controls.get(name, ())
+    )
+    yield from (Text(f"{row.title}: {row.why_not}.", small=True) for row in refused if row.why_not)
 
 
 def _databases(found: Reproduction) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecglens import __version__
 from ecglens.evaluation import Sweep, SweepRow
-from ecglens.evaluation.tables import align
+from ecglens.evaluation.tables import align, number
 from ecglens.reproduction.figures import Figures, Row
 from ecglens.reproduction.words import ASSUMPTIONS, CONTROLS, PAPER, PAPER_ACCURACY
 
@@ -172,6 +172,5 @@ def cells(row: Row, classes: Sequence[str]) -> list[str]:
     found += [str(figures.accuracy), str(figures.macro_f1)]
     for name in classes:
         score = figures.sensitivity.get(name)
-        told = score is not None and score.value == score.value
-        found.append(f"{score.value:.3f}" if score is not None and told else "-")
+        found.append("-" if score is None else number(score.value))
     return found

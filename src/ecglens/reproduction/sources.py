@@ -73,7 +73,7 @@ class Planned:
         return find_database(self.source.database)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return what is taken as plain values for JSON, wherever it lies."""
         return {
             "database": self.source.database,
             "version": self.database.version,
@@ -81,8 +81,6 @@ class Planned:
             "records": list(self.records),
             "minutes": self.source.minutes,
             "leads": self.source.leads,
-            "folder": None if self.folder is None else str(self.folder),
-            "fetch_mb": round(self.fetch_mb, 1),
         }
 
 

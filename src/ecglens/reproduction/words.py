@@ -77,16 +77,16 @@ CONTROLS = {
         "databases holds, before the image is made.",
     ),
     "recorder": (
-        "Which database is it?",
+        "Which database is it? (subject-wise)",
         "Normal windows alone, people kept apart: what is named is the database. The higher above "
         "chance, the more of the figures above may be the recorder.",
     ),
     "within": (
-        "Within one database",
+        "Within one database, subject-wise",
         "Two classes of one database, people kept apart: the recorder cannot help.",
     ),
     "left-out": (
-        "One database left out",
+        "Tested on one database, trained on the others",
         "Trained on all databases but one and tested on that one: what is learnt of the rhythm "
         "carries over, what is learnt of the recorder does not.",
     ),

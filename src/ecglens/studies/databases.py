@@ -338,10 +338,13 @@ def _said(learner: Learner, outcomes: Sequence[Outcome]) -> str:
     mean_mix, mean_out = (_mean(side, lambda one: one.macro_f1.value) for side in (mix, out))
     parts = [
         f"New people of a database that {learner.title} learnt from have macro-F1 {mean_mix:.3f} "
-        f"in the mean of {len(mix)} databases; left out of training, {mean_out:.3f}. "
-        f"It changes most for {worst}: {mix[worst].macro_f1.value:.3f} to "
-        f"{out[worst].macro_f1.value:.3f}."
+        f"in the mean of {len(mix)} databases; left out of training, {mean_out:.3f}."
     ]
+    if falls[worst] > 0:
+        parts.append(
+            f"{worst} loses most: {mix[worst].macro_f1.value:.3f} to "
+            f"{out[worst].macro_f1.value:.3f}."
+        )
     within = _by_database(outcomes, WITHIN)
     if within:
         least = min(within.values(), key=lambda one: one.macro_f1.value)

@@ -313,7 +313,7 @@ def _table(plan: _Plan, learners: Sequence[Learner], points: dict[str, list[Poin
         "macro-F1, people of each class",
         *("all" if n is None else str(n) for n in plan.levels),
     ]
-    rows = [
+    rows: list[tuple[Cell | str, ...]] = [
         (learner.title, *(score_cell(score_of(point.macro_f1)) for point in points[learner.name]))
         for learner in learners
     ]

@@ -37,7 +37,8 @@ def plot_learning_curve(
         classes: in the order of the points' columns.
     """
     figure = new_figure(6.2)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2.2, 1))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.2, 1))
+    upper, lower = parts[0, 0], parts[1, 0]
     main = upper.subplots()
     colours = colours_of(list(curves))
     ends = []

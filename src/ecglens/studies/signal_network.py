@@ -179,7 +179,7 @@ def _make_network(torch: Any, n_classes: int) -> Any:
             nn.BatchNorm1d(n_out),
         ]
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
+    class Block(nn.Module):  # type: ignore[name-defined]
         """Two convolutions and a way around them, at half the rate."""
 
         def __init__(self, n_in: int, n_out: int) -> None:

@@ -430,7 +430,8 @@ def _rows(level: Level) -> Iterator[dict[str, Any]]:
 
 
 def _table(levels: Sequence[Level]) -> Table:
-    rows, last = [], ""
+    rows: list[tuple[Cell | str, ...]] = []
+    last = ""
     for level in levels:
         kind = level.stress.kind
         unit = f", {level.stress.unit}" if level.stress.unit else ""
@@ -468,7 +469,7 @@ def _said(examined: Examined, levels: Sequence[Level]) -> str:
             lost = clean - level.macro_f1.value >= _LOSS
             first[kind] = level if lost else None
     costs = [
-        f"{kind} from {level.stress.level} on ({level.macro_f1.value:.2f})"
+        f"{kind}, first at {level.stress.level} ({level.macro_f1.value:.2f})"
         for kind, level in first.items()
         if level is not None
     ]

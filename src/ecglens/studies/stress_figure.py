@@ -84,4 +84,4 @@ def _finish(axes: Axes, kind: str, shown: Sequence[Level]) -> None:
     axes.set_axisbelow(True)
     tidy(axes)
     axes.xaxis.label.set_fontsize(SMALL_PT)
-    axes.tick_params(labelsize=SMALL_PT - 1)
+    axes.tick_params(labelsize=SMALL_PT - 1.5)

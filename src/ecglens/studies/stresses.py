@@ -103,7 +103,7 @@ def _gains() -> Iterator[Stress]:
             return X * np.float32(gain)
 
         yield Stress("gain", "times", f"{gain:g}", scale)
-    for gain in (1.0, *GAINS):
+    for gain in sorted((1.0, *GAINS)):
 
         def convert(X: FloatArray, _fs: float, _seed: int, gain: float = gain) -> FloatArray:
             return quantise(X * np.float32(gain), BITS, FULL_SCALE_MV)
@@ -152,9 +152,9 @@ def quantise(X: FloatArray, bits: int, full_scale_mv: float) -> FloatArray:
         full_scale_mv: it reaches from minus to plus this.
     """
     step = 2 * full_scale_mv / 2**bits
-    return np.clip(np.round(X / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(
-        np.float32
-    ) * np.float32(step)
+    half = 2 ** (bits - 1)
+    counts = np.clip(np.round(X / step), -half, half - 1)
+    return np.asarray(counts * step, dtype=np.float32)
 
 
 def with_gaps(X: FloatArray, fs: float, share: float, seed: int) -> FloatArray:

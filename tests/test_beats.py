@@ -91,7 +91,7 @@ class TestFindBeats:
         missing=st.floats(0, 1),
         step=st.sampled_from([0.0, 0.5, 1e6]),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_noise_never_raises_and_indices_ascend_inside_the_signal(
         self, seed: int, n_samples: int, fs: float, missing: float, step: float
     ) -> None:

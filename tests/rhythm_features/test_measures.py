@@ -84,7 +84,7 @@ def test_disorder_is_that_of_plain_loops() -> None:
     n_samples=st.sampled_from([1, 7, 200, 400, 1250, 2500]),
     seed=st.integers(0, 100),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_comes_every_measure_is_finite(kind: str, n_samples: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=n_samples)

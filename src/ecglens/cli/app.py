@@ -19,8 +19,11 @@ from ecglens.cli import (
     features,
     fetch,
     layers,
+    model,
     predict,
+    reproduce,
     score,
+    study,
     train,
     windows,
 )
@@ -79,14 +82,17 @@ def make_app() -> typer.Typer:
         predict,
         explain,
         score,
+        model,
         backbones,
         databases,
         fetch,
+        reproduce,
     )
     for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))
+    app.add_typer(study.make_group(), name="study")
     return app
 
 

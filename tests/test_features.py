@@ -173,7 +173,7 @@ class TestExtractor:
             env={**os.environ, "ECGLENS_CACHE": "file"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert done.stdout == "(20, 4)\n", done.stderr

@@ -58,7 +58,7 @@ def test_rows_agree_with_scipy_at_its_own_frequencies() -> None:
 
 
 @given(gain=st.floats(0.01, 100), offset=st.floats(-3, 3), flip=st.booleans())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_gain_offset_and_inversion_do_not_change_an_image(
     gain: float, offset: float, flip: bool
 ) -> None:

@@ -119,6 +119,11 @@ class ImageSettings:
         reach_s = self.correlogram_window_s + self.correlogram_lag_s[1]
         return max(*self.stft_s, reach_s * (self.correlogram_rows > 0))
 
+    def of_size(self, height: int, width: int) -> ImageSettings:
+        """Return these settings for images of another size, the correlogram's share kept."""
+        rows = round(self.correlogram_rows * height / self.height)
+        return replace(self, height=height, width=width, correlogram_rows=rows)
+
     def row_hz(self) -> npt.NDArray[np.float64]:
         """Return the frequency of each row of the spectrogram in Hz, the top row first."""
         if self.bend_hz is None:

@@ -16,7 +16,7 @@ POOLINGS = [
 MAPS = hnp.arrays(
     np.float32, (3, 2, 8, 10), elements=st.floats(-100, 100, width=32, allow_subnormal=False)
 )
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 def random_maps(n: int = 6) -> np.ndarray:

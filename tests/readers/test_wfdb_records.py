@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,9 +14,7 @@ from ecglens.errors import RecordError
 from ecglens.readers import read_record
 from ecglens.readers.wfdb_signals import quiet_wfdb
 
-QUICK = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=15)
 
 
 def wrsamp(folder: Path, signal: np.ndarray, fmt: str = "16", gain: float = 200.0) -> Path:

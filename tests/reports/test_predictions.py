@@ -191,6 +191,7 @@ def test_three_thousand_episodes_over_two_days_stay_small(tmp_path: Path) -> Non
     assert titles[0].startswith("VF")
 
 
+@pytest.mark.slow
 def test_thousands_of_short_windows_stay_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = rng.choice([*CLASSES, "inconclusive"], 10_000).tolist()

@@ -77,7 +77,7 @@ def evaluate(
     data = check_data(features, labels, subjects, databases)
     check_classes(data)
     notes = [note for name in asked for note in _check_protocol(data, name, n_splits)]
-    splits = {name: make_splits(data, name, n_splits, random_state) for name in asked}
+    splits = {name: _splits(data, name, n_splits, random_state) for name in asked}
     predictions = iter(_predictions(data, classifier, splits, n_jobs, progress))
     results = {}
     for name in asked:
@@ -135,6 +135,29 @@ def evaluate_holdout(
     return summarise("holdout", test, train.classes, predicted, folds, n_bootstrap, random_state)
 
 
+def subject_folds(
+    labels: npt.ArrayLike, subjects: npt.ArrayLike, *, n_splits: int = 10, random_state: int = 0
+) -> list[Split]:
+    """Return the subject-wise folds of :func:`evaluate`: indices of training and test windows.
+
+    Args:
+        labels: class of each window, shape (n,).
+        subjects: person of each window, shape (n,).
+        n_splits: number of folds, at least 2.
+        random_state: seed of the folds.
+
+    Raises:
+        UsageError: ``n_splits`` is under 2.
+        EvaluationError: the windows cannot support the folds; the message says why.
+        LeakError: a fold has a subject on both sides.
+    """
+    check_protocols(("subject",), n_splits)
+    data = check_data(np.zeros((np.size(labels), 1)), labels, subjects)
+    check_classes(data)
+    check_subjects(data, n_splits)
+    return _splits(data, "subject", n_splits, random_state)
+
+
 def shuffle_labels(labels: npt.ArrayLike, random_state: int) -> npt.NDArray[np.str_]:
     """Return the labels in random order: what is learnt from them is chance.
 
@@ -170,7 +193,7 @@ def _check_protocol(data: Data, protocol: str, n_splits: int) -> tuple[str, ...]
     return ()
 
 
-def make_splits(data: Data, protocol: str, n_splits: int, random_state: int) -> list[Split]:
+def _splits(data: Data, protocol: str, n_splits: int, random_state: int) -> list[Split]:
     """Return the checked folds of one protocol."""
     if protocol == "pooled":
         folds = StratifiedKFold(n_splits, shuffle=True, random_state=random_state)

@@ -109,6 +109,11 @@ class Extractor:
                 f"{self.backbone.image_size[1]}; load it with image_size of the images"
             )
 
+    @property
+    def n_features(self) -> int:
+        """Number of values of a window, over all outputs."""
+        return sum(self._size(output) for output in self.outputs)
+
     def run(
         self, X: npt.ArrayLike, fs: float, *, progress: Callable[[int, int], None] | None = None
     ) -> dict[Output, FloatArray]:

@@ -151,10 +151,10 @@ def test_settings_out_of_range_name_the_rule(change: dict, rule: str) -> None:
 @pytest.mark.parametrize("name", sorted(IMAGE_PRESETS))
 def test_a_correlogram_keeps_its_share_in_another_size(name: str) -> None:
     image = IMAGE_PRESETS[name]
-    small = image.of_size(image.height // 4, 50)
+    small = image.sized(image.height // 4, 50)
     assert (small.height, small.width) == (image.height // 4, 50)
     assert small.correlogram_rows * 4 == image.correlogram_rows
-    assert small.of_size(image.height, image.width) == image
+    assert small.sized(image.height, image.width) == image
 
 
 def test_settings_written_before_there_were_correlograms_have_none() -> None:
@@ -162,3 +162,14 @@ def test_settings_written_before_there_were_correlograms_have_none() -> None:
     old = {key: value for key, value in table.items() if not key.startswith("correlogram")}
     assert ImageSettings.from_dict(old) == IMAGE_PRESETS["salem2018"]
     assert IMAGE_PRESETS["salem2018"].correlogram_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "rows"), [(192, 64), (96, 32), (32, 11), (24, 8), (23, 0), (16, 0)]
+)
+def test_an_image_of_another_size_keeps_the_share_of_the_correlogram(
+    height: int, rows: int
+) -> None:
+    sized = IMAGE_PRESETS["default"].sized(height, 48)
+    assert (sized.height, sized.width, sized.correlogram_rows) == (height, 48, rows)
+    assert IMAGE_PRESETS["spectrogram"].sized(height, 48).correlogram_rows == 0

@@ -76,11 +76,11 @@ def main() -> int:
         faults = wheel_faults(file.namelist(), wanted)
     with tarfile.open(sdist) as archive:
         faults += sdist_faults((one.name for one in archive if one.isfile()), wanted)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    if not faults:
-        print(f"{wheel.name} and {sdist.name} hold the {len(wanted)} files of the package")
-    return 1 if faults else 0
+    if faults:
+        sys.stderr.write("\n".join([*faults, ""]))
+        return 1
+    sys.stdout.write(f"{wheel.name} and {sdist.name} hold the {len(wanted)} files of the package\n")
+    return 0
 
 
 if __name__ == "__main__":

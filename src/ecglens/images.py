@@ -119,11 +119,6 @@ class ImageSettings:
         reach_s = self.correlogram_window_s + self.correlogram_lag_s[1]
         return max(*self.stft_s, reach_s * (self.correlogram_rows > 0))
 
-    def of_size(self, height: int, width: int) -> ImageSettings:
-        """Return these settings for images of another size, the correlogram's share kept."""
-        rows = round(self.correlogram_rows * height / self.height)
-        return replace(self, height=height, width=width, correlogram_rows=rows)
-
     def row_hz(self) -> npt.NDArray[np.float64]:
         """Return the frequency of each row of the spectrogram in Hz, the top row first."""
         if self.bend_hz is None:
@@ -134,6 +129,16 @@ class ImageSettings:
     def row_lag_s(self) -> npt.NDArray[np.float64]:
         """Return the lag of each row of the correlogram in seconds, from top to bottom."""
         return np.linspace(*self.correlogram_lag_s, self.correlogram_rows)
+
+    def sized(self, height: int, width: int) -> ImageSettings:
+        """Return the same for images of another size, such as a network insists on.
+
+        The correlogram keeps its share of the rows; where that is under 8, or leaves the
+        spectrogram under 16, there is none.
+        """
+        rows = round(self.correlogram_rows * height / self.height)
+        kept = rows if 8 <= rows <= height - 16 else 0
+        return replace(self, height=height, width=width, correlogram_rows=kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""

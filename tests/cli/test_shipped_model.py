@@ -22,8 +22,8 @@ SAID = "ecglens: judged by rhythm4, which comes with ecglens; research use only\
 
 @pytest.fixture(scope="module")
 def virtual() -> Record:
-    """A minute of a virtual patient."""
-    return make_records(1, random_state=1, minutes=1.0)[0]
+    """Two minutes of a virtual patient."""
+    return next(iter(make_records(1, random_state=1, minutes=2.0)))
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ class TestPlantedCause:
                 at_s,
                 at_s + LASTS_S,
             )
-            for patient in strangers(2)
+            for patient in strangers(3)
         ]
         assert np.mean(shares) > least  # by chance 0.3
 

@@ -71,7 +71,7 @@ def yardstick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the tool use a network of three layers."""
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 48))
-    image = IMAGE_PRESETS["default"].of_size(32, 48)
+    image = IMAGE_PRESETS["default"].sized(32, 48)
     recipe = Recipe("test", image, "tiny", ("stage2",), ("meanstd",), head="svm-memory")
     made = Features(recipe, backbone, FeatureStore(tmp_path / "features"))
     monkeypatch.setattr(Features, "of", lambda *_: made)

@@ -233,7 +233,7 @@ def open_recipe(
     if backbone.image_size != size:
         height, width = backbone.image_size
         note(f"{backbone.name} takes images of {height} x {width}; the recipe's are made so")
-        recipe = replace(recipe, image=recipe.image.of_size(height, width))
+        recipe = replace(recipe, image=recipe.image.sized(height, width))
     recipe = recipe.fit_to(backbone)
     if network.layers:
         recipe = replace(recipe, layers=split(network.layers))

@@ -133,7 +133,7 @@ def _open(settings: DemoSettings) -> tuple[Recipe, Backbone]:
     )
     # An ONNX file may take images of one size alone.
     rows, columns = backbone.image_size
-    image = recipe.image.of_size(rows, columns)
+    image = recipe.image.sized(rows, columns)
     return replace(recipe, image=image).fit_to(backbone), backbone
 
 

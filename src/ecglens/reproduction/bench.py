@@ -131,7 +131,7 @@ def open_network(settings: ReproductionSettings) -> tuple[Recipe, Backbone]:
     for name in layers:
         backbone.layer(name)
     in_order = tuple(name for name in names if name in layers)
-    image = recipe.image.of_size(height, width)
+    image = recipe.image.sized(height, width)
     return replace(recipe, image=image, layers=in_order, backbone=backbone.name), backbone
 
 

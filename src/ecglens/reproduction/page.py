@@ -152,7 +152,8 @@ def _control(found: Reproduction, name: str) -> Iterator[Block]:
             ),
             caption=f"{word} Beside the accuracy the sensitivity of each class." if shown else word,
         )
-    yield from (Text(f"{row.title}: {row.why_not}.", small=True) for row in rows if row.why_not)
+    refused = (row for row in rows if row.why_not)
+    yield from (Text(f"{title}: {row.title}: {row.why_not}.", small=True) for row in refused)
 
 
 def _sensitivities(figures: Figures, classes: Sequence[str]) -> list[str]:

@@ -148,6 +148,15 @@ def test_settings_out_of_range_name_the_rule(change: dict, rule: str) -> None:
         replace(BOTH, **change)
 
 
+@pytest.mark.parametrize("name", sorted(IMAGE_PRESETS))
+def test_a_correlogram_keeps_its_share_in_another_size(name: str) -> None:
+    image = IMAGE_PRESETS[name]
+    small = image.sized(image.height // 4, 50)
+    assert (small.height, small.width) == (image.height // 4, 50)
+    assert small.correlogram_rows * 4 == image.correlogram_rows
+    assert small.sized(image.height, image.width) == image
+
+
 def test_settings_written_before_there_were_correlograms_have_none() -> None:
     table = IMAGE_PRESETS["salem2018"].to_dict()
     old = {key: value for key, value in table.items() if not key.startswith("correlogram")}

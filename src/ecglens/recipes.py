@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ecglens.backbones import Backbone, fit_pooling
+from ecglens.backbones import Backbone
+from ecglens.backbones.pooling import fitting
 from ecglens.classifiers import make_classifier
 from ecglens.errors import UsageError, suggest
 from ecglens.features import RHYTHM, Output, outputs_of
@@ -61,8 +62,7 @@ class Recipe:
         """Return the recipe with layers that ``backbone`` has.
 
         A network of another make has other layer names; unless layers were named for it, the last
-        layers at strides 8 and 16 stand in, and where its maps are too small for a pooling, that
-        has as many bands as they have rows.
+        layers at strides 8 and 16 stand in, and poolings have no more bands than their maps rows.
         """
         known = {layer.name for layer in backbone.layers}
         if backbone.name == self.backbone or set(self.layers) <= known:
@@ -71,8 +71,8 @@ class Recipe:
         deepest = {height // layer.height: layer.name for layer in backbone.layers}
         layers = tuple(deepest[s] for s in _FALLBACK_STRIDES if s in deepest)
         layers = layers or (backbone.layers[-1].name,)
-        smallest = min((backbone.layer(name) for name in layers), key=lambda layer: layer.height)
-        pooling = tuple(dict.fromkeys(fit_pooling(one, smallest) for one in self.pooling))
+        least = min(map(backbone.layer, layers), key=lambda layer: (layer.height, layer.width))
+        pooling = tuple(dict.fromkeys(fitting(name, least) for name in self.pooling))
         return replace(self, layers=layers, pooling=pooling, backbone=backbone.name)
 
     def to_dict(self) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_the_report_is_one_whole_file_that_says_it(made: Made) -> None:
     headings = seen.text_of("h2")
     assert headings == [
         "The Holter",
-        "The same Holter by the model that comes with ecglens",
+        "The same Holter by the shipped model",
         "How far to trust it",
         "What the network sees",
         "Settings",

@@ -3,7 +3,7 @@
 from ecglens.backbones.backbone import Backbone, BackboneInfo, Layer
 from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.onnx_graph import backbone_from_onnx
-from ecglens.backbones.pooling import fit_pooling, pool, pooled_size
+from ecglens.backbones.pooling import pool, pooled_size
 from ecglens.backbones.registry import list_backbones, load_backbone
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Engine",
     "Layer",
     "backbone_from_onnx",
-    "fit_pooling",
     "list_backbones",
     "load_backbone",
     "make_engine",

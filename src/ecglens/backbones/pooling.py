@@ -89,15 +89,6 @@ def unpool(weights: Weights, pooling: str, layer: Layer) -> Weights | None:
     return np.broadcast_to(by_row[:, :, None] / layer.width, full)
 
 
-def fit_pooling(pooling: str, layer: Layer) -> str:
-    """Return the pooling with as many stretches as the layer's maps have, if it asks for more."""
-    match = _COUNTED.fullmatch(pooling)
-    if match is None:
-        return pooling
-    most = layer.width if match[1] == "time" else layer.height
-    return f"{match[1]}{min(int(match[2]), most)}"
-
-
 def pooled_size(layer: Layer, pooling: str) -> int:
     """Return the number of values that ``pool`` makes of one window of this layer.
 
@@ -107,6 +98,14 @@ def pooled_size(layer: Layer, pooling: str) -> int:
     kind, count = _parse(pooling, layer.height, layer.width)
     per_channel = {"meanstd": 2, "bands": count, "bandstd": count, "time": count}
     return layer.channels * per_channel.get(kind, 1)
+
+
+def fitting(pooling: str, layer: Layer) -> str:
+    """Return the pooling with no more stretches than the layer's maps have rows or columns."""
+    match = _COUNTED.fullmatch(pooling)
+    if match is None:
+        return pooling
+    return f"{match[1]}{min(int(match[2]), layer.width if match[1] == 'time' else layer.height)}"
 
 
 def _parse(pooling: str, height: int, width: int) -> tuple[str, int]:

@@ -4,7 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo install install-timm test test-all check bench constraints clean
+# Tools of the supply chain live apart: what they need must not decide what the package gets.
+TOOLS := $(VENV)-tools
+COMPILE := $(TOOLS)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+.PHONY: help demo install install-timm test test-all test-lowest test-wheel check bench \
+	constraints lock dist sbom audit lint-workflows clean
 
 help:
 	@echo "make demo       the whole job on virtual patients, in one command; writes ecglens-demo/"
@@ -12,7 +18,13 @@ help:
 	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
 	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
 	@echo "make bench      speed against other routes, with ecglens[bench]"
+	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows"
+	@echo "make test-wheel   the fast tests with the built wheel alone, without src/"
 	@echo "make constraints  renew constraints.txt from the newest releases"
+	@echo "make lock       renew locks/, the pinned versions with hashes; then commit them"
+	@echo "make sbom       build/ecglens.cdx.json: what an installation brings, as CycloneDX"
+	@echo "make audit      ask a public database for known vulnerabilities (needs a network)"
+	@echo "make lint-workflows  check .github/workflows"
 	@echo "make clean      remove the virtual environment and caches"
 
 $(BIN)/python:
@@ -61,5 +73,52 @@ constraints:
 	$(VENV)-new/bin/python -m pip freeze --exclude-editable > constraints.txt
 	rm -rf $(VENV)-new
 
+$(TOOLS)/.tools: locks/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement locks/tools.txt
+	@touch $@
+
+lock: $(TOOLS)/.tools
+	$(COMPILE) pyproject.toml --constraint constraints.txt --output-file locks/base.txt
+	$(COMPILE) pyproject.toml --constraint constraints.txt --extra dev --output-file locks/dev.txt
+	$(COMPILE) --group supply --upgrade --output-file locks/tools.txt
+
+# The wheel is built from the unpacked sdist, so that both are whole.
+dist: $(TOOLS)/.tools
+	rm -rf dist
+	$(TOOLS)/bin/python -m build --no-isolation
+	$(TOOLS)/bin/python tools/distributions.py dist
+
+test-wheel: dist
+	rm -rf build/wheel && mkdir -p build/wheel/tree
+	tar -xzf dist/ecglens-*.tar.gz -C build/wheel/tree --strip-components=1 --exclude='*/src/*'
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement locks/dev.txt
+	build/wheel/venv/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/ecglens-*.whl
+	cd build/wheel/tree && env -u PYTHONPATH ../venv/bin/python -m pytest -m "not slow"
+
+# Warnings of old releases are not ours to mend.
+test-lowest: $(TOOLS)/.tools
+	rm -rf build/lowest && mkdir -p build/lowest
+	$(TOOLS)/bin/uv pip compile pyproject.toml --extra test --resolution lowest-direct --python-version 3.11 \
+		--no-annotate --no-header --quiet --output-file build/lowest/requirements.txt
+	$(TOOLS)/bin/uv venv --quiet --python 3.11 build/lowest/venv
+	$(TOOLS)/bin/uv pip install --quiet --python build/lowest/venv --requirement build/lowest/requirements.txt
+	$(TOOLS)/bin/uv pip install --quiet --python build/lowest/venv --no-deps --editable .
+	build/lowest/venv/bin/python -m pytest -m "not slow" -W default
+
+sbom: $(TOOLS)/.tools
+	@mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py requirements locks/base.txt --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file build/ecglens.cdx.json
+
+audit: $(TOOLS)/.tools
+	@echo "This asks the package registry. What it cannot be asked of, as without a network, fails too."
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement locks/dev.txt
+
+lint-workflows: $(TOOLS)/.tools
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/zizmor --offline --quiet .github/workflows
+
 clean:
-	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

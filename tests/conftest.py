@@ -6,7 +6,25 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Matrices of tests are small: threads of BLAS take a core each to wait for one another, and on a
+# loaded machine five times as long. Before NumPy is loaded, and for processes that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# How long an example takes depends on what else a machine does. The same examples each time: what
+# fails, fails for everyone. `--hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("steady")
 
 
 def _folder(variable: str) -> Path:

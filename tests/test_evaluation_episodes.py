@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecglens.evaluation import agreement, match_episodes
@@ -25,7 +25,6 @@ def tilings(draw: st.DrawFn) -> list[Span]:
     return spans
 
 
-@settings(deadline=None)
 @given(tilings())
 def test_a_perfect_prediction_covers_all_without_error(spans: list[Span]) -> None:
     matches = match_episodes(spans, spans)
@@ -35,7 +34,6 @@ def test_a_perfect_prediction_covers_all_without_error(spans: list[Span]) -> Non
     assert agreement(spans, spans) == pytest.approx(1)
 
 
-@settings(deadline=None)
 @given(tilings(), tilings())
 def test_every_episode_of_either_side_is_accounted_for(
     reference: list[Span], predicted: list[Span]

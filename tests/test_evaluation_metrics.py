@@ -64,7 +64,7 @@ def test_ratios_work_on_stacks():
 indices = hnp.arrays(np.int64, st.integers(4, 60), elements=st.integers(0, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), reference=indices)
 def test_scores_equal_those_of_scikit_learn(data, reference):
     called = data.draw(hnp.arrays(np.int64, len(reference), elements=st.integers(0, 3)))
@@ -87,7 +87,7 @@ def test_scores_equal_those_of_scikit_learn(data, reference):
     assert float(found.macro_f1) == pytest.approx(macro)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     confusions=hnp.arrays(
         np.int64, st.tuples(st.integers(1, 12), st.just(3), st.just(3)), elements=st.integers(0, 9)

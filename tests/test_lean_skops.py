@@ -19,6 +19,7 @@ assert import_skops() is skops
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs ecglens[timm]")
 def test_skops_does_not_load_torch_and_nothing_else_is_kept_from_it() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)

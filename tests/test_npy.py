@@ -29,7 +29,7 @@ def read(data: bytes, **options: str) -> AnyArray:
         st.sampled_from(["<f4", ">f8", "i2", "U3"]), hnp.array_shapes(min_side=0, max_dims=3)
     )
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_round_trip(array: np.ndarray) -> None:
     np.testing.assert_array_equal(read(saved(array)), array)
 
@@ -52,7 +52,7 @@ def test_kinds() -> None:
 
 
 @given(st.binary(max_size=80), st.integers(0, 140))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_noise_gives_arrays_or_value_errors(noise: bytes, at: int) -> None:
     whole = saved(np.zeros(3))
     with contextlib.suppress(ValueError):

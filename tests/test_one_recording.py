@@ -13,7 +13,7 @@ from ecglens.prediction import Timeline, predict_record
 from ecglens.readers import open_record
 from ecglens.records import Record
 from ecglens.windows import WindowRule, cut_record
-from tests.explanation.planted import strangers, train, training_windows
+from tests.explanation.planted import shared_model, strangers
 from tests.readers import test_one_signal as formats
 
 PLAN = [("N", 60.0), ("AFIB", 60.0), ("N", 60.0), ("VFIB", 40.0), ("N", 60.0)]
@@ -21,7 +21,7 @@ PLAN = [("N", 60.0), ("AFIB", 60.0), ("N", 60.0), ("VFIB", 40.0), ("N", 60.0)]
 
 @pytest.fixture(scope="module")
 def model() -> RhythmModel:
-    return train(training_windows())
+    return shared_model()
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ def test_the_five_lines_of_python_run(real_folders: tuple[Path, Path], tmp_path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(Episode(start_s=0.0, end_s=")

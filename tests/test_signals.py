@@ -19,7 +19,7 @@ def _sine(hz: float, fs: float, seconds: float = 10.0) -> np.ndarray:
 
 class TestResample:
     @given(fs=st.sampled_from([50.0, 128.0, 200.0, 250.0, 257.0, 360.0, 500.0, 1000.0]))
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     def test_a_slow_sine_stays_the_same_sine(self, fs: float) -> None:
         moved = resample(_sine(3.0, fs), fs, 125.0)
         assert len(moved) == pytest.approx(1250, abs=1)
@@ -149,6 +149,6 @@ class TestUnreadableReasons:
         assert self._reason(np.full(1000, value)) == "missing"
 
     @given(gain=st.floats(0.05, 50), offset=st.floats(-5, 5))
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     def test_gain_and_offset_do_not_change_the_verdict(self, gain: float, offset: float) -> None:
         assert self._reason(beats(10, self.fs) * gain + offset) == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.errors import RecordError, WindowError
@@ -29,9 +29,7 @@ from tests.signals_of import beats, record_of
 PIECE = "ecglens.windows.cutting._PIECE"
 RATES = [(360.0, 125.0), (250.0, 125.0), (128.0, 125.0), (1000.0, 125.0), (100.0, 360.0),
          (125.0, 125.0), (249.89, 125.0)]  # fmt: skip
-QUICK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=25)
 
 
 def assert_same(one: Windows, other: Windows) -> None:

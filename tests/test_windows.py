@@ -37,7 +37,7 @@ class TestCutting:
         length_s=st.sampled_from([2.0, 5.0, 10.0]),
         fs=st.sampled_from([50.0, 100.0, 360.0]),
     )
-    @settings(max_examples=9, deadline=None)
+    @settings(max_examples=9)
     def test_windows_without_overlap_tile_the_record(self, length_s: float, fs: float) -> None:
         record = record_of("N", 43.0, fs)
         rule = WindowRule(length_s=length_s, fs=fs)
@@ -225,7 +225,7 @@ class TestBalance:
     @given(
         sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), per_class=st.integers(1, 100)
     )
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_nobody_is_passed_over_for_somebody_larger(
         self, sizes: list[int], per_class: int
     ) -> None:

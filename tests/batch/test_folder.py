@@ -151,7 +151,7 @@ class TestOtherProcesses:
                 "from ecglens.batch.folder import ResultsFolder\n"
                 "with ResultsFolder(Path(sys.argv[1])): pass"
             )
-            subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
+            subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=300)
             assert left.exists()
             fill(folder)
         assert not left.exists()

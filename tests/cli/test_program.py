@@ -145,7 +145,8 @@ class TestExamples:
             words += ["--layers", "stage3"]
         done = ecglens(*words)
         assert done.code == 0, done.err
-        assert done.err == ""
+        shipped = "--model" not in words and verb in ("predict", "explain")
+        assert done.err.startswith("ecglens: judged by rhythm4") if shipped else not done.err
 
 
 class TestErrors:
@@ -187,7 +188,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (("predict", "r"), "Missing option '--model'"),
+            (("train", "r"), "Missing option '--out'"),
             (("predict",), "Missing argument 'files"),
             (("train", "r", "--out", "m", "--fold", "3"), "No such option: --fold"),
             (("trian",), "No such command 'trian'"),
@@ -221,7 +222,7 @@ class TestProcess:
             assert process.stdout.readline().startswith(b"s00, lead II")
             process.stdout.close()
             assert process.stderr.read() == b""
-            assert process.wait(60) == 1
+            assert process.wait(300) == 1
 
     def test_the_console_script(self) -> None:
         script = shutil.which("ecglens", path=str(Path(sys.executable).parent))
@@ -241,14 +242,16 @@ class TestStartUp:
         assert done.stdout == "[]\n"
 
     @pytest.mark.parametrize(
-        ("code", "limit_s"),
-        [("import ecglens", 0.3), ("from ecglens.cli import main; main()", 0.7)],
+        ("code", "at_most"), [("import ecglens", 1), ("from ecglens.cli import main; main()", 3)]
     )
-    def test_seconds(self, code: str, limit_s: float) -> None:
-        best = min(_seconds([sys.executable, "-c", code, "--help"]) for _ in range(5))
-        empty = min(_seconds([sys.executable, "-c", "pass"]) for _ in range(3))
-        # On a slow or loaded machine an empty program takes longer too.
-        assert best < limit_s * max(1.0, empty / 0.02)
+    def test_it_takes_little_more_than_what_it_is_made_with(
+        self, code: str, at_most: float
+    ) -> None:
+        # In turn, and the best of a few: the load of a machine falls on both alike.
+        tools = "import rich.panel, rich.table, typer.rich_utils"
+        words = [[sys.executable, "-c", each, "--help"] for each in (code, tools)]
+        pairs = [[_seconds(each) for each in words] for _ in range(3)]
+        assert min(mine - at_most * theirs for mine, theirs in pairs) <= 0
 
 
 def _seconds(words: list[str]) -> float:
@@ -280,7 +283,7 @@ class TestCtrlC:
         assert process.stdout.readline() == "ready\n"
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
         assert said == (
             "ecglens: error: interrupted; finished files are whole; run the same command again to "
             "go on\n"

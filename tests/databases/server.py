@@ -105,7 +105,7 @@ def trickle(n_bytes: int, then: Callable[[], Any]) -> Fault:
         handler.wfile.write(body[:n_bytes])
         handler.wfile.flush()
         then()
-        handler.connection.settimeout(20)
+        handler.connection.settimeout(600)
         handler.connection.recv(1)
         handler.close_connection = True
 

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.cli.collection import files_in
 from tests.databases.conftest import TOP, record_files
 from tests.databases.server import Server, cut, instead, slow, status, trickle
 
-QUICK = Patience(connect_s=2, read_s=2, attempts=3, first_wait_s=0, longest_wait_s=0.01)
+QUICK = Patience(connect_s=60, read_s=60, attempts=3, first_wait_s=0, longest_wait_s=0.01)
 RECORD = ["100.atr", "100.dat", "100.hea"]
 Fetch = Callable[..., Fetched]
 
@@ -230,9 +231,9 @@ class Answer:
 
 
 def test_the_wait_that_a_server_asks_for() -> None:
-    later = email.utils.formatdate(time.time() + 100, usegmt=True)
+    later = email.utils.formatdate(time.time() + 1000, usegmt=True)
     assert _asked_wait(Answer("7")) == 7.0  # type: ignore[arg-type]
-    assert _asked_wait(Answer(later)) == pytest.approx(100, abs=3)  # type: ignore[arg-type]
+    assert _asked_wait(Answer(later)) == pytest.approx(1000, abs=300)  # type: ignore[arg-type]
     assert _asked_wait(Answer("soon")) is None  # type: ignore[arg-type]
     assert _asked_wait(Answer("")) is None  # type: ignore[arg-type]
 
@@ -253,20 +254,22 @@ def test_the_server_is_given_the_time_it_asks_for(server: Server, fetch: Fetch) 
 
 
 def test_a_slow_server(server: Server, fetch: Fetch, folder: Path) -> None:
-    patience = Patience(read_s=0.2, attempts=2, first_wait_s=0, longest_wait_s=0)
+    # Attempts enough for a machine so loaded that it misses some answers itself.
+    patience = Patience(read_s=0.2, attempts=50, first_wait_s=0, longest_wait_s=0)
     server.faults[f"{TOP}100.dat"] = [slow(0.6)]
     fetch(patience=patience)
     assert (folder / "100.dat").read_bytes() == server.files[f"{TOP}100.dat"]
     server.faults[f"{TOP}101.dat"] = [slow(0.6)] * 2
     with pytest.raises(FetchError, match=r"127\.0\.0\.1 does not answer in time; try again"):
-        fetch(patience=patience, records=["101"])
+        fetch(patience=replace(patience, attempts=2), records=["101"])
 
 
 def test_a_server_that_stalls_within_a_file(server: Server, fetch: Fetch, folder: Path) -> None:
-    patience = Patience(read_s=0.3, attempts=2, first_wait_s=0, longest_wait_s=0)
+    patience = Patience(read_s=0.3, attempts=50, first_wait_s=0, longest_wait_s=0)
     server.faults[f"{TOP}100.dat"] = [trickle(1500, lambda: None)]
     fetch(patience=patience)
-    assert server.starts("100.dat") == [0, 1500]
+    first, *further = server.starts("100.dat")
+    assert (first, set(further)) == (0, {1500})
     assert (folder / "100.dat").read_bytes() == server.files[f"{TOP}100.dat"]
 
 

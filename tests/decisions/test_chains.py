@@ -55,7 +55,7 @@ def test_posteriors_worked_by_hand() -> None:
     n_steps=st.integers(3, 5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_both_agree_with_walking_every_path(
     least: tuple[int, ...], n_steps: int, seed: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_both_agree_with_walking_every_path(
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_stretch_is_shorter_than_its_least(seed: int) -> None:
     least = (3, 1, 4)
     evidence = np.random.default_rng(seed).normal(scale=4, size=(40, 3))

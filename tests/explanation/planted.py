@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,10 @@ RECIPE = replace(RECIPES["default"], pca=32)
 LINEAR = replace(RECIPE, pooling=("mean", "bands4", "time2"), head="logistic")
 
 
-def training_windows(rhythms: Sequence[str] = ("N", "AFIB", "VFIB")) -> Windows:
-    """Return windows of eight people, each with some of every rhythm."""
-    plan = [(rhythm, 40.0) for rhythm in rhythms]
+@cache
+def training_windows() -> Windows:
+    """Return windows of eight people, each with some of every rhythm; every caller has the same."""
+    plan = [(rhythm, 40.0) for rhythm in ("N", "AFIB", "VFIB")]
     people = make_patients(8, random_state=1)
     records = [make_record(one, plan, fs=FS) for one in people]
     return make_windows(records, load_label_map("rhythm4"))
@@ -31,7 +33,17 @@ def training_windows(rhythms: Sequence[str] = ("N", "AFIB", "VFIB")) -> Windows:
 
 def train(windows: Windows, recipe: Recipe = RECIPE) -> RhythmModel:
     """Return a model on the bundled network."""
-    return train_model(windows, recipe, load_backbone("ecglens-s", image_size=(128, 128)))
+    return train_model(
+        windows,
+        recipe,
+        load_backbone("ecglens-s", image_size=(recipe.image.height, recipe.image.width)),
+    )
+
+
+@cache
+def shared_model() -> RhythmModel:
+    """Return a model of these windows; every caller has the same."""
+    return train(training_windows())
 
 
 def planted(

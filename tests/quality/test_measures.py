@@ -116,7 +116,7 @@ def same(one: object, other: object, **tolerance: float) -> None:
 
 
 @given(gain=st.sampled_from([-5.0, -1.0, 0.2, 3.0, 1000.0]), offset=st.floats(-3, 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_gain_sign_and_offset_change_nothing(
     by_rhythm: dict[str, Windows], gain: float, offset: float
 ) -> None:
@@ -190,7 +190,7 @@ class TestOddWindows:
         ),
         fs=st.sampled_from([10.0, 50.0, 100.0]),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_anything_gets_a_score(self, X: Windows, fs: float) -> None:
         if X.shape[1] == 0:
             with pytest.raises(WindowError, match="with 1 sample or more"):

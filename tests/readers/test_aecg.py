@@ -106,7 +106,7 @@ def test_refused(tmp_path: Path, part: str, message: str) -> None:
         read_record(write(tmp_path / "a.xml", part))
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "declared",
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.errors import RecordError, UsageError
@@ -18,9 +18,7 @@ from ecglens.records import Record, Recording
 
 N = 997
 FORMATS = sorted([*SAMPLE_BYTES, *FLAC], key=int)
-QUICK = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=4)
 
 
 def check_stretches(source: Recording, whole: Record, cuts: list[int]) -> None:

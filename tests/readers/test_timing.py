@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.errors import RecordError
@@ -101,9 +101,7 @@ def test_uneven_columns_are_leads(tmp_path: Path, column: list[object]) -> None:
     assert record.n_leads == 2
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 999), drift=st.floats(0, 0.01), rows=st.integers(10, 300))
 def test_an_ecg_is_never_taken_for_an_index(
     tmp_path: Path, seed: int, drift: float, rows: int

@@ -12,7 +12,7 @@ from ecglens.reports import Lane, Strip, clock
 from ecglens.reports.strips import labels_of, lines_of
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(0, 20_000), max_size=12),
     duration_s=st.floats(60, 20_000),

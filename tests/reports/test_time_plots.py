@@ -35,7 +35,7 @@ def points_of(d: str) -> list[list[tuple[int, int]]]:
     return pieces
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.one_of(st.floats(-2, 3), st.just(float("nan"))), min_size=1, max_size=40))
 def test_a_path_is_the_curve_within_half_a_step_and_nan_leaves_gaps(values: list[float]) -> None:
     array = np.array(values)

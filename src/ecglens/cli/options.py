@@ -15,11 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from ecglens.errors import UsageError, suggest
+from ecglens.guarded import parse_toml, read_text
 
 _GROUP = "Windows"
 _NETWORK = "Image and network"
 _DECISIONS = "Decisions"
 _RUN = "Run"
+_MAX_CONFIG_BYTES = 1 << 20
 
 
 def _config(context: typer.Context, value: Path | None) -> Path | None:
@@ -159,7 +161,8 @@ class NetworkOptions:
     pooling: Annotated[
         str | None,
         typer.Option(
-            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, time4.",
+            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, "
+            "bandstd4, time4.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -258,6 +261,16 @@ DataFolder = Annotated[
     ),
 ]
 
+DEFAULT_MODEL = Path("rhythm4")
+"""Judges where no model is named; it comes with the package."""
+
+Model = Annotated[
+    Path,
+    typer.Option(
+        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4."
+    ),
+]
+
 Mirror = Annotated[
     str | None,
     typer.Option(
@@ -314,7 +327,7 @@ def _read_config(path: Path, context: typer.Context) -> dict[str, Any]:
         UsageError: the file cannot be read or has a key that is no option.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = parse_toml(read_text(path, _MAX_CONFIG_BYTES))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read config {path}: {reason}") from error

@@ -130,7 +130,7 @@ def evaluate_holdout(
     both = np.concatenate([train.subjects, test.subjects])
     check_no_leak(both, np.arange(n), np.arange(n, len(both)), "holdout")
     _check_size(classifier, n, train.features.shape[1], "holdout")
-    predicted = _fit_predict(classifier, train.features, train.labels, test.features, "holdout")
+    predicted = fit_predict(classifier, train.features, train.labels, test.features, "holdout")
     folds = np.zeros(len(predicted), dtype=np.int64)
     return summarise("holdout", test, train.classes, predicted, folds, n_bootstrap, random_state)
 
@@ -236,7 +236,7 @@ def _predictions(
     for train, _, where in folds:
         _check_size(classifier, len(train), data.features.shape[1], where)
     work = (
-        delayed(_fit_predict)(
+        delayed(fit_predict)(
             classifier, data.features[train], data.labels[train], data.features[test], where
         )
         for train, test, where in folds
@@ -256,7 +256,7 @@ def _check_size(classifier: Any, n_windows: int, n_features: int, where: str) ->
         raise EvaluationError(f"{where}: {error}") from error
 
 
-def _fit_predict(
+def fit_predict(
     classifier: Any,
     train_features: npt.NDArray[Any],
     train_labels: npt.NDArray[np.str_],

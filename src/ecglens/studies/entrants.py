@@ -181,7 +181,7 @@ def _fitted(
         name, weights=weights, image_size=size, random_state=entry.random_state
     )
     height, width = backbone.image_size
-    image = replace(recipe.image, height=height, width=width)
+    image = recipe.image.sized(height, width)
     return replace(recipe, image=image).fit_to(backbone), backbone
 
 

@@ -229,6 +229,7 @@ VARIANTS = (
     Variant("kernel twice as wide", recipe={"head_params": {"gamma": 0.1}}),
     Variant("C = 3", recipe={"head_params": {"C": 3.0}}),
     Variant("C = 30", recipe={"head_params": {"C": 30.0}}),
+    Variant("margins of pairs of classes", recipe={"head_params": {"pairwise": True}}),
     Variant("head logistic, C = 0.01", recipe={"head": "logistic", "head_params": {"C": 0.01}}),
     Variant("head lda", recipe={"head": "lda"}),
     Variant("transition1 alone", recipe={"layers": ("transition1",)}),

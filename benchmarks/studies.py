@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,7 @@ def whole(args: argparse.Namespace) -> None:
     """Print recipes on all people: as they are, with context, and abstaining."""
     print("| recipe | macro-F1, mean of 3 | seeds 0 1 2 | accuracy | N AF VF ST | specificity N |")
     print("|---|---|---|---|---|---|")
-    by_recipe = {name: _scores(args.data, name) for name in args.recipe.split(",")}
+    by_recipe = {name: _scores(args.data, name, args.pairwise) for name in args.recipe.split(",")}
     for name, (windows, scores) in by_recipe.items():
         rows = np.array([scores_of(windows.labels, CLASSES[one.argmax(axis=1)]) for one in scores])
         f1, accuracy, *found = rows.mean(axis=0)
@@ -133,10 +134,12 @@ CLASSES = np.array(["AF", "N", "ST", "VF"])
 Scores = npt.NDArray[np.float64]
 
 
-def _scores(data: Path, name: str) -> tuple[Windows, Scores]:
+def _scores(data: Path, name: str, pairwise: bool) -> tuple[Windows, Scores]:
     """Return the windows and their log-probabilities for each seed, (3, n_windows, 4)."""
     windows, features = _features(data, name)
     recipe = find_recipe(name)
+    if pairwise and recipe.head == "svm-memory":
+        recipe = replace(recipe, head_params={**recipe.head_params, "pairwise": True})
     # The scores of a machine, unlike those of the experts, are no log-probabilities yet.
     temperature = 1.0 if recipe.head == "experts" else 0.3
     scores = np.empty((len(SEEDS), len(windows), len(CLASSES)))
@@ -283,6 +286,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="rhythm4 windows (.npz)")
     parser.add_argument("--records", type=Path, help="folder of annotated WFDB records, for beats")
     parser.add_argument("--recipe", default="default,fusion", help="recipes, for whole")
+    parser.add_argument(
+        "--pairwise",
+        action="store_true",
+        help="margins of pairs of classes in svm-memory, for whole",
+    )
     parser.add_argument("--step", type=int, default=30, help="seconds between windows, for beats")
     args = parser.parse_args()
     needed = "records" if args.study == "beats" else "data"

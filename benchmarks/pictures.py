@@ -3,10 +3,11 @@
     python benchmarks/pictures.py --data rhythm4_visible.npz --only correlogram
     python benchmarks/pictures.py --data rhythm4_visible.npz --confirm --only "default recipe"
 
-Each row changes the recipe ``default`` in one place, without the votes of its head, which vanish
-for new people. Figures are the mean of three subject-wise ten-fold runs on the two thirds of the
-people on whom choices are made (``studies.py``); ``--confirm`` adds the third that was kept apart,
-and all people. Features are kept in the cache, so a second run is quick.
+Each row changes the recipe ``default`` in one place. Its head has no votes, which vanish for new
+people, and scores by pairs won, as it did when the recipe was chosen. Figures are the mean of
+three subject-wise ten-fold runs on the two thirds of the people on whom choices are made
+(``studies.py``); ``--confirm`` adds the third that was kept apart, and all people. Features are
+kept in the cache, so a second run is quick.
 """
 
 from __future__ import annotations
@@ -259,7 +260,7 @@ def recipe_of(variant: Variant) -> Recipe:
     recipe = find_recipe("default")
     changes = dict(variant.recipe)
     if changes.get("head", recipe.head) == recipe.head:
-        changes["head_params"] = {"votes": 0.0} | changes.get("head_params", {})
+        changes["head_params"] = {"votes": 0.0, "pairwise": False} | changes.get("head_params", {})
     image = ImageSettings.from_dict({**recipe.image.to_dict(), **variant.image})
     return replace(recipe, image=image, **changes)
 

@@ -37,11 +37,11 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         gamma: width of its kernel, as a multiple of scikit-learn's ``"scale"``.
         votes: weight of the memory; 0 leaves it out.
         sharpness: how fast votes fade with distance.
-        pairwise: False takes the machine's score of a class from how many of the others it beats,
-            as scikit-learn does: near whole numbers, whatever the margins. True adds the softened
-            margins by which it beats or loses to each, ``log(sigmoid(4 margin)) / 4``: nearly the
-            same decisions, and a far better order of how sure they are
-            (docs/research/limits.md). Two classes have one margin, and both are the same.
+        pairwise: True adds, as the machine's score of a class, the softened margins by which it
+            beats or loses to each of the others, ``log(sigmoid(4 margin)) / 4``. False counts how
+            many it beats, as scikit-learn does: near whole numbers, whatever the margins, which
+            decide nearly alike and tell far less of how sure they are (docs/research/limits.md).
+            Two classes have one margin, and both are the same.
 
     Attributes:
         classes_: sorted labels.
@@ -59,7 +59,7 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         gamma: float = 0.2,
         votes: float = 6.0,
         sharpness: float = 4.0,
-        pairwise: bool = False,
+        pairwise: bool = True,
     ) -> None:
         self.C = C
         self.gamma = gamma

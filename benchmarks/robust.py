@@ -36,7 +36,6 @@ from ecglens.prediction.doubts import doubts_of_rate
 from ecglens.readers import find_records, read_record
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.records import Lead, Record
-from ecglens.rhythm_features import RHYTHM_NAMES
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import WindowRule, Windows, cut_record
 from rhythm4 import read_rhythm4, readable

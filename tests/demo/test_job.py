@@ -37,7 +37,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> DemoSettings:
-    network = make_tiny_onnx(tmp_path_factory.mktemp("network") / "tiny.onnx", image_size=(32, 48))
+    network = make_tiny_onnx(tmp_path_factory.mktemp("network") / "tiny.onnx", image_size=(64, 48))
     return DemoSettings(n_patients=12, hours=0.3, backbone=str(network), random_state=3)
 
 

@@ -110,7 +110,7 @@ class TestModel:
         page = (tmp_path / "out" / "m.md").read_text()
         assert "| made | 18 (6) | 18 (6) | 36 (12) |" in page
         assert "pooled (leaks)" in page
-        assert "Ventricular bigeminy is no class: of 72 windows of 12 people" in page
+        assert "Ventricular bigeminy is no class: of 72 windows of 12 people, " in page
         assert "abc1234" in page
         said = capsys.readouterr().out
         assert "subject-wise (no person is on both sides)" in said

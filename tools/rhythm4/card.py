@@ -149,14 +149,14 @@ def _other_rhythms(others: Sequence[Mapping[str, Any]]) -> list[str]:
     said = []
     for row in others:
         if row["rhythm"] in _TOLD:
-            shares = {f"called {name}": share for name, share in row["claimed"].items()}
-            shares["given no class"] = row["not_claimed"]
+            shares = {f"are called {name}": share for name, share in row["claimed"].items()}
+            shares["are given no class"] = row["not_claimed"]
             ordered = sorted(shares.items(), key=lambda item: -item[1])
             parts = ", ".join(f"{percent(share)} {word}" for word, share in ordered if share)
             name = RHYTHMS[row["rhythm"]]
             said.append(
                 f"{name[0].upper()}{name[1:]} is no class: of {row['n_windows']} windows of "
-                f"{counted(row['n_subjects'], 'person', 'people')} {parts}."
+                f"{counted(row['n_subjects'], 'person', 'people')}, {parts}."
             )
     return said
 

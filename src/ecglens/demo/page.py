@@ -43,9 +43,7 @@ def make_page(result: DemoResult, folder: Path) -> Page:
         opening=(Notice(REHEARSAL, WHY), _tiles(result)),
         sections=(
             Section("The Holter", tuple(_holter(result))),
-            Section(
-                "The same Holter by the model that comes with ecglens", tuple(_shipped(result))
-            ),
+            Section("The same Holter by the shipped model", tuple(_shipped(result))),
             Section("How far to trust it", tuple(_evaluation(result))),
             Section("What the network sees", tuple(_examples(result))),
             Section("Settings", tuple(_settings(result))),

@@ -32,9 +32,9 @@ def trained() -> RhythmModel:
     """Return the default recipe's model of 24 virtual patients."""
     records = make_records(24, minutes=3.0, fs=FS)
     windows = make_windows(records, load_label_map("rhythm4"))
-    return train_model(
-        windows, find_recipe("default"), load_backbone("ecglens-s", image_size=(128, 128))
-    )
+    recipe = find_recipe("default")
+    size = (recipe.image.height, recipe.image.width)
+    return train_model(windows, recipe, load_backbone("ecglens-s", image_size=size))
 
 
 def planted_windows(

@@ -190,8 +190,10 @@ def same_files(one: Path, other: Path) -> bool:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Return all figures, JSON-ready."""
-    model = folder / f"model-{Path(args.backbone).stem}-{args.patients}-{args.seed}.ecglens"
-    make_model(model, args.patients, args.backbone, args.seed)
+    model = args.model
+    if model is None:
+        model = folder / f"model-{Path(args.backbone).stem}-{args.patients}-{args.seed}.ecglens"
+        make_model(model, args.patients, args.backbone, args.seed)
     paths = write_recordings(folder, args.hours, args.patients, args.seed)
     truth = true_episodes(read_record(paths["WFDB"]))
     command = Command(model, args.hop_s)
@@ -237,6 +239,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--hop-s", type=float, default=5.0, help="0 for no overlap")
     parser.add_argument("--patients", type=int, default=40, help="to learn from")
     parser.add_argument("--backbone", default="ecglens-s")
+    parser.add_argument("--model", type=Path, help="instead of training one, such as rhythm4")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="folder that keeps the model and recordings")

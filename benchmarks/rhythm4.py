@@ -3,9 +3,8 @@
     python benchmarks/rhythm4.py --data rhythm4_visible.npz --backbone densenet121 \
         --weights densenet121.safetensors --json out.json
 
-The data file is one of ``ecglens windows``, or holds ten-second windows end to end (``x_milli``,
-mV x 1000, ``offset``) with ``fs``, ``label``, ``database``, ``subject``, ``record`` and
-``start_s`` of each.
+The data file is one of ``ecglens windows``, or a table of windows of several rates
+(``ecglens.windows.load_windows_table``).
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ecglens.backbones import load_backbone
 from ecglens.errors import EcglensError
 from ecglens.evaluation import ProtocolResult, evaluate, evaluate_holdout, shuffle_labels
@@ -28,35 +25,13 @@ from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.files import write_atomically
 from ecglens.images import ImageSettings
 from ecglens.recipes import Recipe, find_recipe
-from ecglens.signals import resample, unreadable_reasons
-from ecglens.windows import Windows, load_windows
-
-FS = 125.0
-LENGTH_S = 10
+from ecglens.signals import unreadable_reasons
+from ecglens.windows import Windows, is_windows_table, load_windows, load_windows_table
 
 
 def read_rhythm4(path: Path) -> Windows:
     """Return the yardstick's windows at one rate, or those of a windows file as they are."""
-    with np.load(path, allow_pickle=False) as archive:
-        if "format" in archive.files:
-            return load_windows(path)
-    with np.load(path, allow_pickle=False) as archive:
-        table = {name: archive[name] for name in archive.files}
-    n_samples = round(LENGTH_S * FS)
-    X = np.empty((len(table["fs"]), n_samples), np.float32)
-    for i, fs in enumerate(table["fs"].tolist()):
-        window = table["x_milli"][table["offset"][i] : table["offset"][i + 1]] / 1000
-        X[i] = resample(window, fs, FS)[:n_samples]
-    return Windows(
-        X=X,
-        fs=FS,
-        labels=table["label"].astype(str),
-        subjects=table["subject"].astype(str),
-        databases=table["database"].astype(str),
-        records=table["record"].astype(str),
-        leads=np.full(len(X), "?"),
-        start_s=table["start_s"].astype(np.float64),
-    )
+    return load_windows_table(path) if is_windows_table(path) else load_windows(path)
 
 
 def readable(windows: Windows) -> Windows:

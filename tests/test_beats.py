@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sleepecg import detect_heartbeats
 
-from ecglens.beats import beat_contrast, find_beats, find_window_beats, heart_rates
+from ecglens import beats as of_beats
+from ecglens.beats import DETECTION_FS, find_beats, find_window_beats, heart_rates
 from ecglens.databases.synthetic import make_beats, make_patients, make_record
 from ecglens.errors import UsageError
 from tests.signals_of import beats, fibrillation
@@ -139,12 +141,57 @@ class TestHeartRates:
             heart_rates(np.zeros(1250), 125)
 
 
+class TestTheDetector:
+    def _windows(self) -> np.ndarray:
+        rng = np.random.default_rng(4)
+        late = beats(10.0, 125.0, seed=2)
+        late[:300] = late[300]
+        rows = [beats(10.0, 125.0, jitter=0.3, seed=s) for s in range(6)]
+        return np.stack([*rows, -rows[0], fibrillation(10.0, 125.0), rng.normal(size=1250), late])
+
+    def _by_the_package(self, x: np.ndarray) -> np.ndarray:
+        found = find_window_beats(x[None], DETECTION_FS)
+        upright = -1.0 if np.sum(found.qrs[0].astype(np.float64) ** 3) < 0 else 1.0
+        first = np.flatnonzero(np.diff(found.X[0]))[0]
+        return detect_heartbeats(upright * found.X[0, first:].astype(np.float64), 125.0) + first
+
+    def test_many_windows_at_once_get_the_beats_of_the_packages_own_function(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(of_beats, "_without_small", lambda found, qrs: found)
+        X = self._windows()
+        for x, found in zip(X, find_window_beats(X, 125).beats, strict=True):
+            np.testing.assert_array_equal(found, self._by_the_package(x))
+
+    def test_without_the_compiled_parts_the_packages_own_function_stands_in(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        X = self._windows()
+        usual = find_window_beats(X, 125).beats
+        monkeypatch.setitem(sys.modules, "sleepecg._heartbeat_detection", None)
+        of_beats._detector.cache_clear()
+        try:
+            for one, other in zip(find_window_beats(X, 125).beats, usual, strict=True):
+                np.testing.assert_array_equal(one, other)
+        finally:
+            of_beats._detector.cache_clear()
+
+
 class TestContrast:
     def test_it_is_high_for_beats_and_low_for_fibrillation(self) -> None:
         X = np.stack([beats(10.0, 125.0), fibrillation(10.0, 125.0)])
-        found = find_window_beats(X, 125)
-        regular, chaos = map(beat_contrast, found.qrs, found.beats)
+        regular, chaos = find_window_beats(X, 125).contrast()
         assert regular > 10 > 4 > chaos
 
     def test_it_is_zero_without_a_beat(self) -> None:
-        assert beat_contrast(np.ones(100), np.empty(0, np.intp)) == 0.0
+        assert find_window_beats(np.zeros((2, 1250)), 125).contrast().tolist() == [0.0, 0.0]
+
+
+def test_an_ectopic_beat_is_not_usual() -> None:
+    fs, time = 125.0, np.arange(1250) / 125.0
+    signal = sum(np.exp(-0.5 * ((time - t) / 0.015) ** 2) for t in np.arange(0.8, 9.5, 0.8))
+    signal -= 2.2 * np.exp(-0.5 * ((time - 4.8) / 0.04) ** 2)
+    found = find_window_beats(signal[None], fs)
+    odd = np.abs(found.at / fs - 4.8) < 0.1
+    assert found.usual()[~odd].all()
+    assert not found.usual()[odd].any()

@@ -25,7 +25,7 @@ from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
 from tests.signals_of import beats, fibrillation
 from tests.tiny_onnx import make_tiny_onnx
 
-SMALL = replace(IMAGE_PRESETS["default"], height=32, width=48)
+SMALL = replace(IMAGE_PRESETS["spectrogram"], height=32, width=48)
 OUTPUTS = outputs_of(("stage1", "stage3"), ("mean", "bands2"))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +13,10 @@ import pytest
 
 from ecglens.errors import OutputError
 from ecglens.files import cache_folder, make_folder, write_atomically
+from tests.cli.collection import files_in
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -82,3 +90,79 @@ def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not cache_folder().exists()
     monkeypatch.setenv("ECGLENS_CACHE", "")
     assert cache_folder().name == "ecglens"
+
+
+needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ecglens.files import write_atomically
+def write(file):
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomically(Path(sys.argv[1]), write)
+"""
+
+
+@needs_locks
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].bin"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, timeout=60)
+        assert done.returncode == -signal.SIGKILL
+        (left,) = tmp_path.iterdir()
+        assert left.read_bytes() == b"half"
+    write_atomically(path, lambda file: file.write(b"whole"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@needs_locks
+def test_what_another_writer_is_making_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+
+    def write(file: BinaryIO) -> None:
+        file.write(b"slow")
+        write_atomically(path, lambda other: other.write(b"quick"))
+        assert path.read_bytes() == b"quick"
+
+    write_atomically(path, write)
+    assert path.read_bytes() == b"slow"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@needs_locks
+@pytest.mark.parametrize(
+    "name", [".a.bin.part", ".a.bin.0123456.part", ".a.bin.01234567.part~", ".b.bin.01234567.part"]
+)
+def test_files_of_other_names_are_not_swept_away(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    write_atomically(tmp_path / "a.bin", lambda file: file.write(b"x"))
+    assert (tmp_path / name).read_bytes() == b"mine"
+
+
+@needs_locks
+def test_a_link_and_a_pipe_of_that_name_stay(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".a.bin.00000000.part")
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / ".a.bin.11111111.part").symlink_to(tmp_path / "mine")
+    write_atomically(tmp_path / "a.bin", lambda file: file.write(b"x"))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@needs_locks
+def test_a_name_swept_away_before_it_was_locked_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(file: int, how: int) -> None:
+        if not swept:
+            swept.extend(tmp_path.glob(".a.bin.*.part"))
+            swept[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr("fcntl.flock", sweep_first)
+    write_atomically(tmp_path / "a.bin", lambda file: file.write(b"x"))
+    assert swept
+    assert files_in(tmp_path) == ["a.bin"]

@@ -22,7 +22,7 @@ from ecglens.windows import Windows, make_windows
 from tests.signals_of import record_of
 from tests.tiny_onnx import make_tiny_onnx
 
-SMALL = replace(IMAGE_PRESETS["default"], height=32, width=48)
+SMALL = replace(IMAGE_PRESETS["spectrogram"], height=32, width=48)
 LAYERS = outputs_of("stage2", "meanstd")
 RECIPE = replace(
     find_recipe("fusion"), image=SMALL, backbone="tiny", layers=("stage2",), pca=4

@@ -25,7 +25,7 @@ from tests.tiny_onnx import make_tiny_onnx
 
 RECIPE = Recipe(
     name="test",
-    image=replace(IMAGE_PRESETS["default"], height=32, width=48),
+    image=replace(IMAGE_PRESETS["spectrogram"], height=32, width=48),
     backbone="tiny",
     layers=("stage2",),
     pooling=("meanstd",),

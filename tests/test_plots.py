@@ -245,6 +245,18 @@ def test_uneven_rows_are_labelled_where_they_are():
     assert figure.axes[1].get_yticks().tolist() == [0.0, 0.5, 1.0]
 
 
+def test_rows_of_a_correlogram_are_labelled_in_seconds_below_those_in_hz():
+    window = (np.zeros(100), np.zeros((9, 8)))
+    hz, lags = [40.0, 10.0, 4.0, 1.0, 0.0], [0.5, 1.0, 1.5, 2.0]
+    figure = plot_examples({"N": window}, 10.0, 10.0, hz, [0, 4, 40], row_lag_s=lags)
+    axes = figure.axes[1]
+    assert tick_words(axes.yaxis) == ["0", "4", "40", "1 s", "2 s"]
+    edge = 4 / 9  # four of nine rows
+    expected = [edge, (1 + edge) / 2, 1.0, edge * 2 / 3, 0.0]
+    np.testing.assert_allclose(axes.get_yticks(), expected)
+    assert axes.lines[0].get_ydata() == pytest.approx([edge, edge])
+
+
 def test_examples_refuse_other_shapes():
     with pytest.raises(UsageError, match="no window to draw"):
         plot_examples({}, 125.0, 10.0, ROWS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,19 @@ def test_for_and_against_differ_in_colour_and_dashes() -> None:
     assert not np.allclose(*shades)
     dashes = [figure.axes[1].collections[0].get_linestyle()[0] for figure in found]
     assert dashes[0] != dashes[1]
+
+
+def test_rows_of_a_correlogram_have_lags() -> None:
+    both = replace(
+        explanation(),
+        frequencies_hz=np.linspace(40, 0, 12),
+        lags_s=np.linspace(0.5, 2.0, 4),
+    )
+    axes = plot_explanation(both).axes[1]
+    words = [label.get_text() for label in axes.get_yticklabels()]
+    assert words[0] == "0"
+    assert words[-2:] == ["1 s", "2 s"]
+    assert axes.get_yticks()[0] == 0.25
 
 
 def test_no_heat_draws_no_line() -> None:

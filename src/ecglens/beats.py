@@ -7,13 +7,15 @@ rate, no polarity, no error where there is no beat, and no beat where only noise
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import UsageError
+from ecglens.groups import Groups
 from ecglens.records import check_fs
 from ecglens.signals import band_pass, fill_gaps, resample
 
@@ -41,6 +43,7 @@ _QRS_HALF_S = 0.064
 _MIN_SIZE = 0.15
 _NEIGHBOURS = 31
 _ALIKE = 0.8
+_FIVE_POINTS = np.array([-1.0, -2.0, 0.0, 2.0, 1.0])
 
 
 def find_beats(signal: npt.ArrayLike, fs: float) -> Beats:
@@ -92,11 +95,10 @@ def heart_rates(X: npt.ArrayLike, fs: float) -> Floats:
         UsageError: ``X`` has not two dimensions, or ``fs`` is out of range.
     """
     found = find_window_beats(X, fs)
-    rates = np.full(len(found.X), np.nan)
-    for row, beats in enumerate(found.beats):
-        if len(beats) >= MIN_BEATS and beat_contrast(found.qrs[row], beats) >= MIN_CONTRAST:
-            rates[row] = 60 * DETECTION_FS / np.median(np.diff(beats))
-    return rates
+    intervals, first = found.groups.neighbours()
+    known = (found.groups.sizes >= MIN_BEATS) & (found.contrast() >= MIN_CONTRAST)
+    usual = intervals.median((found.at[first + 1] - found.at[first]).astype(np.float64))
+    return np.where(known, 60 * DETECTION_FS / np.where(known, usual, 1.0), np.nan)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,53 @@ class WindowBeats:
     X: FloatArray
     qrs: FloatArray
     beats: Sequence[Beats]
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Which of the beats of all windows are of one."""
+        return Groups.of_lists(self.beats)
+
+    @cached_property
+    def at(self) -> Beats:
+        """The beats of all windows behind each other, shape (n_beats,)."""
+        return np.concatenate([np.empty(0, np.intp), *self.beats])
+
+    def contrast(self) -> Floats:
+        """Return the power within 64 ms of beats over the power between them, (n_windows,).
+
+        Returns:
+            About 60 for a clean sinus rhythm and 2 for ventricular fibrillation; 0 without a beat
+            or without anything else.
+        """
+        power = np.square(self.qrs, dtype=np.float64)
+        at_beat = np.zeros(power.shape, dtype=bool)
+        at_beat[self.groups.member[:, None], _around(self.at, power.shape[1])] = True
+        n_at, n_between = at_beat.sum(axis=1), (~at_beat).sum(axis=1)
+        inside = np.where(at_beat, power, 0.0).sum(axis=1) / np.maximum(n_at, 1)
+        between = np.where(at_beat, 0.0, power).sum(axis=1) / np.maximum(n_between, 1)
+        largest = power.max(axis=1, initial=0.0)
+        known = (n_at > 0) & (n_between > 0) & (largest > 0)
+        return np.where(known, inside / np.where(known, between + 1e-9 * largest, 1.0), 0.0)
+
+    def usual(self) -> npt.NDArray[np.bool_]:
+        """Tell the beats that look like most of their window from ectopic ones and artefacts.
+
+        Returns:
+            Whether a QRS complex correlates by 0.8 or more with the median one and is half to twice
+            as high, shape (n_beats,), in the order of :attr:`at`.
+        """
+        groups = self.groups
+        around = _around(self.at, self.qrs.shape[1])
+        each: Floats = self.qrs[groups.member[:, None], around].astype(np.float64)
+        shape = groups.median(each)
+        shape -= shape.mean(axis=1, keepdims=True)
+        each -= each.mean(axis=1, keepdims=True)
+        norm = _norm(each) * _norm(shape)[groups.member]
+        alike = (each * shape[groups.member]).sum(axis=1) >= _ALIKE * norm
+        size = np.ptp(each, axis=1)
+        height = size / np.maximum(groups.median(size), 1e-12)[groups.member]
+        usual: npt.NDArray[np.bool_] = alike & (height >= 0.5) & (height <= 2.0)
+        return usual
 
 
 def find_window_beats(X: npt.ArrayLike, fs: float) -> WindowBeats:
@@ -136,83 +185,76 @@ def find_window_beats(X: npt.ArrayLike, fs: float) -> WindowBeats:
         return WindowBeats(nothing, nothing, [np.empty(0, np.intp) for _ in array])
     whole = resample(fill_gaps(np.where(np.isfinite(array), array, np.nan)), fs, DETECTION_FS)
     qrs = band_pass(whole, DETECTION_FS, *QRS_BAND_HZ)
-    return WindowBeats(whole, qrs, [_beats(*rows) for rows in zip(whole, qrs, strict=True)])
+    return WindowBeats(whole, qrs, _without_small(_detected(whole, qrs), qrs))
 
 
-def beat_contrast(qrs: npt.ArrayLike, beats: Beats) -> float:
-    """Return the power within 64 ms of beats over the power between them, at least 0.
-
-    Args:
-        qrs: a row of :attr:`WindowBeats.qrs`, shape (m,).
-        beats: indices into it.
-
-    Returns:
-        About 60 for a clean sinus rhythm and 2 for ventricular fibrillation; 0 without a beat.
-    """
-    power = np.square(np.asarray(qrs, dtype=np.float64))
-    if not len(beats):
-        return 0.0
-    at_beat = np.zeros(len(power), dtype=bool)
-    at_beat[_around(beats, len(power))] = True
-    if at_beat.all() or not power.any():
-        return 0.0
-    floor = 1e-9 * power.max()
-    return float(power[at_beat].mean() / (power[~at_beat].mean() + floor))
-
-
-def usual_beats(qrs: npt.ArrayLike, beats: Beats) -> npt.NDArray[np.bool_]:
-    """Tell the beats that look like most from ectopic ones and artefacts.
-
-    Args:
-        qrs: a row of :attr:`WindowBeats.qrs`, shape (m,).
-        beats: indices into it.
-
-    Returns:
-        Whether a QRS complex correlates by 0.8 or more with the median one and is half to twice as
-        high, shape (n_beats,).
-    """
-    each = np.asarray(qrs, dtype=np.float64)[_around(beats, np.size(qrs))]
-    if not len(beats):
-        return np.zeros(0, dtype=bool)
-    shape = np.median(each, axis=0)
-    shape -= shape.mean()
-    each -= each.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(each, axis=1) * np.linalg.norm(shape)
-    alike = each @ shape >= _ALIKE * norm
-    height = np.ptp(each, axis=1) / max(float(np.median(np.ptp(each, axis=1))), 1e-12)
-    usual: npt.NDArray[np.bool_] = alike & (height >= 0.5) & (height <= 2.0)
-    return usual
-
-
-def _beats(signal: FloatArray, qrs: FloatArray) -> Beats:
-    """Find the beats of one window; ``qrs`` is the same in the band of QRS complexes."""
-    from sleepecg.heartbeats import detect_heartbeats
-
-    changes = np.flatnonzero(np.diff(signal))
-    first = int(changes[0]) if len(changes) else len(signal)
-    # sleepecg reads two seconds without asking whether the signal is that long.
-    if len(signal) - first < SHORTEST_S * DETECTION_FS:
-        return np.empty(0, np.intp)
+def _detected(whole: FloatArray, qrs: FloatArray) -> list[Beats]:
+    """Return what the detector takes for beats; ``qrs`` is ``whole`` in the band of QRS."""
+    changes = whole[:, 1:] != whole[:, :-1]
+    first = np.where(changes.any(axis=1), changes.argmax(axis=1), whole.shape[1])
     wide = qrs.astype(np.float64)
     # The detector looks for peaks that point upwards; QRS complexes are the skewed part.
-    upright = -1.0 if np.sum(wide**3) < 0 else 1.0
-    found = detect_heartbeats(upright * signal[first:].astype(np.float64), DETECTION_FS) + first
-    return _without_small(np.asarray(found, dtype=np.intp), wide)
+    sign = np.where((wide * wide * wide).sum(axis=1) < 0, -1.0, 1.0)
+    upright: Floats = sign[:, None] * whole.astype(np.float64)
+    beats = [np.empty(0, np.intp)] * len(whole)
+    at_once = np.flatnonzero(first == 0)
+    for row, found in zip(at_once, _detector()(upright[at_once]), strict=True):
+        beats[row] = found
+    # sleepecg reads two seconds without asking whether the signal is that long.
+    longest = whole.shape[1] - SHORTEST_S * DETECTION_FS
+    for row in np.flatnonzero((first > 0) & (first <= longest)):
+        beats[row] = _one_by_one(upright[row : row + 1, first[row] :])[0] + first[row]
+    return beats
 
 
-def _without_small(beats: Beats, qrs: Floats) -> Beats:
-    """Leave out P and T waves that the detector took for beats in a pause."""
-    if len(beats) < MIN_BEATS:
+@lru_cache(maxsize=1)
+def _detector() -> Callable[[Floats], list[Beats]]:
+    """Return the detector for many windows of which none begins with a flat line.
+
+    Its own function designs filters and settles them anew for every window, which takes ten times
+    as long as finding the beats. The compiled parts are no promise of the package, so its function
+    stands in where they are not.
+    """
+    try:
+        from sleepecg._heartbeat_detection import _squared_moving_integration, _thresholding
+    except ImportError:
+        return _one_by_one
+    from scipy.signal import butter, sosfiltfilt
+
+    sections = butter(2, QRS_BAND_HZ, btype="bandpass", output="sos", fs=DETECTION_FS)
+
+    def together(upright: Floats) -> list[Beats]:
+        beats = []
+        for row in np.ascontiguousarray(sosfiltfilt(sections, upright, axis=-1)):
+            slope = np.correlate(row, _FIVE_POINTS, mode="same")
+            energy = _squared_moving_integration(slope, int(0.15 * DETECTION_FS))
+            beats.append(np.flatnonzero(_thresholding(row, energy, DETECTION_FS)))
         return beats
-    size = np.ptp(qrs[_around(beats, len(qrs))], axis=1)
-    if len(beats) <= _NEIGHBOURS:
-        usual = np.median(size)
-    else:
+
+    return together
+
+
+def _one_by_one(upright: Floats) -> list[Beats]:
+    from sleepecg.heartbeats import detect_heartbeats
+
+    return [np.asarray(detect_heartbeats(row, DETECTION_FS), dtype=np.intp) for row in upright]
+
+
+def _without_small(beats: list[Beats], qrs: FloatArray) -> list[Beats]:
+    """Leave out P and T waves that the detector took for beats in a pause."""
+    groups = Groups.of_lists(beats)
+    at = np.concatenate([np.empty(0, np.intp), *beats])
+    size = np.ptp(qrs[groups.member[:, None], _around(at, qrs.shape[1])], axis=1)
+    size = size.astype(np.float64)
+    usual = groups.median(size)[groups.member]
+    for row in np.flatnonzero(groups.sizes > _NEIGHBOURS):
         from scipy.ndimage import median_filter
 
-        usual = median_filter(size, _NEIGHBOURS, mode="nearest")
-    large: npt.NDArray[np.bool_] = size >= _MIN_SIZE * usual
-    return beats[large]
+        mine = slice(groups.starts[row], groups.starts[row] + groups.sizes[row])
+        usual[mine] = median_filter(size[mine], _NEIGHBOURS, mode="nearest")
+    large = (size >= _MIN_SIZE * usual) | (groups.sizes < MIN_BEATS)[groups.member]
+    kept, left = at[large], groups.where(large)
+    return [kept[start : start + n] for start, n in zip(left.starts, left.sizes, strict=True)]
 
 
 def _around(beats: Beats, n_samples: int) -> Beats:
@@ -220,3 +262,7 @@ def _around(beats: Beats, n_samples: int) -> Beats:
     half = round(_QRS_HALF_S * DETECTION_FS)
     around = beats[:, None] + np.arange(-half, half + 1)
     return np.asarray(np.clip(around, 0, n_samples - 1), dtype=np.intp)
+
+
+def _norm(rows: Floats) -> Floats:
+    return np.asarray(np.sqrt((rows * rows).sum(axis=1)))

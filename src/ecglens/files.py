@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import platformdirs
 
 from ecglens.errors import OutputError
+
+if sys.platform != "win32":
+    import fcntl
 
 CACHE_VARIABLE = "ECGLENS_CACHE"
 # Names of files need not be UTF-8; Python keeps such bytes as characters that no text can hold.
@@ -23,7 +30,8 @@ _UNFIT = "backslashreplace"
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name in its own folder and move it into place.
 
-    A reader, a killed process or a full disk never leaves or sees half of the file.
+    A reader, a killed process or a full disk never leaves or sees half of the file. What a killed
+    process left under a temporary name is removed by the next one that writes the same file.
 
     Args:
         path: where the file ends up; its folder must exist.
@@ -32,18 +40,67 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OutputError: the folder is missing or read-only, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        _sweep(path)
+        with _temporary(path) as temporary:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}; choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Lend a new empty file beside a path, locked as long as it is lent."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        try:
+            _lock(lock)
+            # Another process may have swept it away before it was locked.
+            if os.fstat(lock).st_nlink or sys.platform == "win32":
+                yield temporary
+                return
+        finally:
+            os.close(lock)
+            temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files of a path that no living process has locked.
+
+    Windows and some file systems have no such locks; there nothing is removed.
+    """
+    if sys.platform == "win32":
+        return
+    left: list[os.DirEntry[str]] = []
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        left = [entry for entry in entries if name.fullmatch(entry.name)]
+    for entry in left:
+        with contextlib.suppress(OSError):
+            if entry.is_file(follow_symlinks=False):
+                found = os.open(entry.path, os.O_RDONLY)
+                try:
+                    if _lock(found, wait=False):
+                        Path(entry.path).unlink()
+                finally:
+                    os.close(found)
+
+
+def _lock(file: int, *, wait: bool = True) -> bool:
+    """Lock an open file until it is closed; return whether it could be done."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,9 +1,9 @@
-"""Windows to time-frequency images: log-power spectrograms, low frequencies at the bottom."""
+"""Windows to images: log-power spectrograms, low frequencies at the bottom, and correlograms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.correlograms import QRS_HZ, draw_correlograms
 from ecglens.errors import UnreadableWindowError, UsageError, WindowError, suggest
 from ecglens.records import check_fs
 from ecglens.signals import band_pass, fill_gaps, read_only, resample, unreadable_reasons
@@ -44,8 +45,13 @@ class ImageSettings:
             log(1 + f / bend_hz): nearly even below it and in octaves above, so that P, T and ST
             (below some 10 Hz) get most rows.
         dynamic_range_db: the window's strongest point is 1, this many dB below it is 0.
-        height: rows (frequency).
+        height: rows.
         width: columns (time).
+        correlogram_rows: how many of the rows, the lowest, are a correlogram
+            (:mod:`ecglens.correlograms`), the same in every channel; 0 leaves it out and all rows
+            to the spectrogram.
+        correlogram_window_s: length of the stretches that are correlated in seconds.
+        correlogram_lag_s: lags of its top and its bottom row in seconds.
 
     Raises:
         UsageError: values are out of range or do not fit together.
@@ -61,10 +67,14 @@ class ImageSettings:
     dynamic_range_db: float = 60.0
     height: int = 128
     width: int = 128
+    correlogram_rows: int = 0
+    correlogram_window_s: float = 1.0
+    correlogram_lag_s: tuple[float, float] = (0.12, 2.0)
 
     def __post_init__(self) -> None:
         check_fs(self.fs, "image settings")
-        for name in ("band_hz", "stft_s"):  # a list would make the settings unhashable
+        # A list would make the settings unhashable.
+        for name in ("band_hz", "stft_s", "correlogram_lag_s"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         rules = {
             "band_hz must be (low, high) with 0 < low < high < fs / 2": len(self.band_hz) == 2
@@ -79,17 +89,56 @@ class ImageSettings:
             "dynamic_range_db must be from 1 to 200": 1 <= self.dynamic_range_db <= 200,
             "height and width must be from 16 to 1024": min(self.height, self.width) >= 16
             and max(self.height, self.width) <= 1024,
+            **self._correlogram_rules(),
         }
         broken = [rule for rule, holds in rules.items() if not holds]
         if broken:
             raise UsageError(f"image settings: {broken[0]}; got {self}")
 
+    def _correlogram_rules(self) -> dict[str, bool]:
+        lag_s, rows = self.correlogram_lag_s, self.correlogram_rows
+        return {
+            "correlogram_rows must be 0, or from 8 to height - 16": rows == 0
+            or 8 <= rows <= self.height - 16,
+            f"a correlogram needs fs over {2 * QRS_HZ[1]:g} Hz": rows == 0
+            or self.fs > 2 * QRS_HZ[1],
+            "correlogram_window_s must be from 0.2 to 10": 0.2 <= self.correlogram_window_s <= 10,
+            "correlogram_lag_s must be (shortest, longest) with 0 < shortest < longest <= 10": (
+                len(lag_s) == 2 and 0 < lag_s[0] < lag_s[1] <= 10
+            ),
+        }
+
+    @property
+    def spectrogram_rows(self) -> int:
+        """How many of the rows, the upper ones, are the spectrogram."""
+        return self.height - self.correlogram_rows
+
+    @property
+    def shortest_s(self) -> float:
+        """Length of the shortest window that can become an image, in seconds."""
+        reach_s = self.correlogram_window_s + self.correlogram_lag_s[1]
+        return max(*self.stft_s, reach_s * (self.correlogram_rows > 0))
+
     def row_hz(self) -> npt.NDArray[np.float64]:
-        """Return the frequency of each row in Hz, the top row first."""
+        """Return the frequency of each row of the spectrogram in Hz, the top row first."""
         if self.bend_hz is None:
-            return np.linspace(self.max_hz, 0.0, self.height)
+            return np.linspace(self.max_hz, 0.0, self.spectrogram_rows)
         top = np.log1p(self.max_hz / self.bend_hz)
-        return np.asarray(self.bend_hz * np.expm1(np.linspace(top, 0.0, self.height)))
+        return np.asarray(self.bend_hz * np.expm1(np.linspace(top, 0.0, self.spectrogram_rows)))
+
+    def row_lag_s(self) -> npt.NDArray[np.float64]:
+        """Return the lag of each row of the correlogram in seconds, from top to bottom."""
+        return np.linspace(*self.correlogram_lag_s, self.correlogram_rows)
+
+    def sized(self, height: int, width: int) -> ImageSettings:
+        """Return the same for images of another size, such as a network insists on.
+
+        The correlogram keeps its share of the rows; where that is under 8, or leaves the
+        spectrogram under 16, there is none.
+        """
+        rows = round(self.correlogram_rows * height / self.height)
+        kept = rows if 8 <= rows <= height - 16 else 0
+        return replace(self, height=height, width=width, correlogram_rows=kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
@@ -118,14 +167,17 @@ class ImageSettings:
             raise UsageError(f"image settings: a value has the wrong kind: {error}") from error
 
 
-# "default" was chosen on the subject-wise folds of rhythm4 (docs/recipe.md).
+_SPECTROGRAM = ImageSettings(
+    band_hz=(0.1, 40.0), stft_s=(0.448,), bend_hz=8.0, dynamic_range_db=50.0
+)
+# "spectrogram" was chosen on the subject-wise folds of rhythm4 (docs/recipe.md), and so was the
+# correlogram that "default" has below it (docs/research/images.md).
 # The paper's abstract names the spectrogram and the network, not the numbers; what follows for
 # "salem2018" is an assumption, item by item, in docs/salem2018.md.
 IMAGE_PRESETS: Mapping[str, ImageSettings] = MappingProxyType(
     {
-        "default": ImageSettings(
-            band_hz=(0.1, 40.0), stft_s=(0.448,), bend_hz=8.0, dynamic_range_db=50.0
-        ),
+        "default": replace(_SPECTROGRAM, height=192, correlogram_rows=64),
+        "spectrogram": _SPECTROGRAM,
         "salem2018": ImageSettings(),
     }
 )
@@ -134,8 +186,8 @@ IMAGE_PRESETS: Mapping[str, ImageSettings] = MappingProxyType(
 def make_images(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatArray:
     """Turn windows into images.
 
-    Each image depends on its own window only, is unchanged by gain, offset and inversion of the
-    signal, and moves by columns when the signal moves by hops.
+    Each image depends on its own window only and is unchanged by gain, offset and inversion of
+    the signal; a spectrogram moves by columns when the signal moves by hops.
 
     Args:
         X: windows in mV (any unit will do), shape (n_windows, n_samples); up to 2 % of a window
@@ -144,11 +196,12 @@ def make_images(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> FloatAr
         settings: see :class:`ImageSettings`.
 
     Returns:
-        float32, shape (n_windows, 3, height, width), in [0, 1]; row 0 is the highest frequency.
+        float32, shape (n_windows, 3, height, width), in [0, 1]; row 0 is the highest frequency,
+        and a correlogram, where there is one, lies below the lowest.
 
     Raises:
         UnreadableWindowError: a window is flat or missing; there is no image of nothing.
-        WindowError: a window is shorter than the longest STFT frame.
+        WindowError: a window is shorter than ``settings.shortest_s``.
     """
     array = np.asarray(X, dtype=np.float32)
     refuse_unreadable(array, fs)
@@ -166,23 +219,34 @@ def filter_windows(X: npt.ArrayLike, fs: float, settings: ImageSettings) -> Floa
         float32, shape (n_windows, n_samples at ``settings.fs``).
 
     Raises:
-        WindowError: a window is shorter than the longest STFT frame.
+        WindowError: a window is shorter than ``settings.shortest_s``.
     """
     array = np.asarray(X, dtype=np.float32)
     finite = fill_gaps(np.where(np.isfinite(array), array, np.nan))
     centred = finite - finite.mean(axis=-1, keepdims=True)
     moved = resample(centred, fs, settings.fs)
-    shortest = max(settings.stft_s)
-    if moved.shape[-1] < shortest * settings.fs:
-        raise WindowError(
-            f"windows of {array.shape[-1] / fs:.2f} s are shorter than the longest STFT frame of "
-            f"{shortest:g} s; use longer windows or shorter frames (stft_s)"
-        )
+    if moved.shape[-1] < settings.shortest_s * settings.fs:
+        raise _too_short(array.shape[-1] / fs, settings)
     low_hz, high_hz = settings.band_hz
     passed = band_pass(moved, settings.fs, low_hz, high_hz, order=settings.filter_order)
     deviation = passed.std(axis=-1, keepdims=True)
     passed /= np.maximum(deviation, np.finfo(np.float32).tiny)
     return passed
+
+
+def _too_short(length_s: float, settings: ImageSettings) -> WindowError:
+    """Return the error for windows shorter than what is looked at in one piece."""
+    frame_s = max(settings.stft_s)
+    if settings.shortest_s > frame_s:
+        return WindowError(
+            f"windows of {length_s:.2f} s are shorter than the {settings.shortest_s:g} s that a "
+            "correlogram compares; use longer windows, or a shorter correlogram_window_s or "
+            "correlogram_lag_s"
+        )
+    return WindowError(
+        f"windows of {length_s:.2f} s are shorter than the longest STFT frame of "
+        f"{frame_s:g} s; use longer windows or shorter frames (stft_s)"
+    )
 
 
 def refuse_unreadable(X: FloatArray, fs: float) -> None:
@@ -213,11 +277,25 @@ def draw_channels(signal: FloatArray, settings: ImageSettings) -> FloatArray:
     """
     sizes = (len(signal), len(settings.stft_s), settings.height, settings.width)
     channels = np.empty(sizes, dtype=np.float32)
+    split = settings.spectrogram_rows
+    if settings.correlogram_rows:
+        channels[:, :, split:] = _correlograms(signal, settings)[:, None]
     for start in range(0, len(signal), _DRAWN):
         part = slice(start, start + _DRAWN)
         for channel, length_s in enumerate(settings.stft_s):
-            _draw_level(signal[part], length_s, settings, channels[part, channel])
+            _draw_level(signal[part], length_s, settings, channels[part, channel, :split])
     return channels
+
+
+def _correlograms(signal: FloatArray, settings: ImageSettings) -> FloatArray:
+    return draw_correlograms(
+        signal,
+        settings.fs,
+        rows=settings.correlogram_rows,
+        width=settings.width,
+        window_s=settings.correlogram_window_s,
+        lag_s=settings.correlogram_lag_s,
+    )
 
 
 def _draw_level(
@@ -250,7 +328,7 @@ def _stft_power(signal: FloatArray, length_s: float, settings: ImageSettings) ->
     # A product for each window, not one for all: so neighbours change no bit of an image.
     spectrum = np.ascontiguousarray(frames) @ _fourier_basis(length, settings)
     np.square(spectrum, out=spectrum)
-    cosines, sines = spectrum[..., : settings.height], spectrum[..., settings.height :]
+    cosines, sines = np.split(spectrum, 2, axis=-1)
     cosines += sines
     return np.asarray(cosines)
 

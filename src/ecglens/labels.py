@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from ecglens.errors import UsageError, WindowError, suggest
+from ecglens.guarded import parse_toml, read_text
 
 _MAX_BYTES = 1 << 20
 RESERVED = ("", "inconclusive", "unreadable")
@@ -97,8 +98,7 @@ def load_label_map(source: str | Path) -> LabelMap:
             f"presets are {', '.join(presets)}, anything else is the path of a .toml file"
         )
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES).decode("utf-8")
+        text = read_text(path, _MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read label map {path}: {reason}") from error
@@ -107,7 +107,7 @@ def load_label_map(source: str | Path) -> LabelMap:
 
 def _parse(text: str, fallback_name: str) -> LabelMap:
     try:
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"label map {fallback_name!r} is not TOML: {error}") from error
     known = ("name", "description", "classes", "ignore")

@@ -20,6 +20,7 @@ _DAMAGED = (
     TypeError,
     EOFError,
     MemoryError,
+    RecursionError,
     OverflowError,
     SyntaxError,
     tokenize.TokenError,
@@ -72,6 +73,20 @@ def map_array(path: Path, *, kinds: str = "fiuSU", wanted: str = "numbers or tex
         return np.lib.format.open_memmap(path, mode="r")
 
     return _checked(lambda: path.open("rb"), path.stat().st_size, mapped, kinds, wanted)
+
+
+def check_header(file: IO[bytes], size: int, *, kinds: str, wanted: str) -> None:
+    """Check that the header of an array promises no more than the file holds.
+
+    Raises:
+        ValueError: it does, or is damaged, or of other data; see :func:`read_array`.
+    """
+    try:
+        refusal = _refusal(file, size, kinds, wanted)
+    except _DAMAGED as error:
+        raise ValueError(f"is not a whole NumPy file: {error}; save it again") from error
+    if refusal:
+        raise ValueError(refusal)
 
 
 def _checked(

@@ -9,7 +9,10 @@ from hypothesis.extra import numpy as hnp
 from ecglens.backbones import Layer, pool, pooled_size
 from ecglens.errors import UsageError
 
-POOLINGS = ["mean", "max", "std", "meanstd", "timestd", "bands1", "bands4", "time1", "time5"]
+POOLINGS = [
+    "mean", "max", "std", "meanstd", "timestd", "bands1", "bands4", "bandstd1", "bandstd3", "time1",
+    "time5",
+]  # fmt: skip
 MAPS = hnp.arrays(
     np.float32, (3, 2, 8, 10), elements=st.floats(-100, 100, width=32, allow_subnormal=False)
 )
@@ -47,6 +50,7 @@ def test_definitions() -> None:
         "meanstd": np.hstack([maps.mean(axis=(2, 3)), maps.std(axis=(2, 3))]),
         "timestd": course.std(axis=2),
         "bands4": bands.mean(axis=3).swapaxes(1, 2).reshape(6, 20),
+        "bandstd4": maps.reshape(6, 5, 4, 24).std(axis=3).swapaxes(1, 2).reshape(6, 20),
         "time3": course.reshape(6, 5, 3, 4).mean(axis=3).swapaxes(1, 2).reshape(6, 15),
     }
     for pooling, values in expected.items():
@@ -82,7 +86,7 @@ def test_equal_bands_and_stretches_average_to_the_mean(maps: np.ndarray) -> None
 @given(MAPS, st.integers(0, 9))
 def test_only_time_stretches_feel_a_cyclic_shift(maps: np.ndarray, shift: int) -> None:
     moved = np.roll(maps, shift, axis=3)
-    for pooling in ("mean", "max", "std", "meanstd", "timestd", "bands2"):
+    for pooling in ("mean", "max", "std", "meanstd", "timestd", "bands2", "bandstd2"):
         np.testing.assert_allclose(pool(moved, pooling), pool(maps, pooling), atol=1e-3)
 
 
@@ -94,6 +98,15 @@ def test_deviations_are_bounded(maps: np.ndarray) -> None:
     assert (std >= 0).all()
     assert (timestd >= 0).all()
     assert (timestd <= std + 1e-3).all()
+
+
+@FEW
+@given(MAPS)
+def test_spread_of_the_whole_is_that_within_bands_and_between(maps: np.ndarray) -> None:
+    # The law of total variance.
+    within = np.square(pool(maps, "bandstd4")).reshape(3, 4, 2).mean(axis=1)
+    between = np.square(pool(maps, "bands4").reshape(3, 4, 2).std(axis=1))
+    np.testing.assert_allclose(np.sqrt(within + between), pool(maps, "std"), atol=1e-3)
 
 
 def test_a_constant_map_has_no_spread() -> None:
@@ -108,6 +121,7 @@ def test_a_constant_map_has_no_spread() -> None:
         ("bands0", "unknown pooling 'bands0'"),
         ("bands", "k from 1"),
         ("bands9", "needs maps of at least 9 rows, this layer has 8; take 'bands8' or less"),
+        ("bandstd9", "needs maps of at least 9 rows, this layer has 8; take 'bandstd8' or less"),
         ("time13", "needs maps of at least 13 columns, this layer has 12"),
     ],
 )

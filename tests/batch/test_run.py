@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import csv
 import errno
+import itertools
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -257,3 +260,88 @@ def test_progress_is_told(model_file: Path, records: list[Path]) -> None:
 
 def test_nothing_to_do(model_file: Path, tmp_path: Path) -> None:
     assert list(predict_files(model_file, [], tmp_path / "out")) == []
+
+
+class TestChangesMeanwhile:
+    """What becomes of a recording or a folder of results that others change during the run."""
+
+    def test_a_recording_that_changes_is_not_believed(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        first = records[0].with_suffix(".dat").read_bytes()
+
+        def change(step: Step) -> None:
+            if (step.name, step.windows) == ("a", 4):
+                write_record(records[0].parent, "a", beats(60, FS, seed=1))
+
+        out = tmp_path / "out"
+        a, _, c = predict_files(model_file, records, out, progress=change)
+        assert isinstance(a.error, RecordError)
+        assert str(a.error) == (
+            f"{records[0]} changed while it was judged; run again when it is whole"
+        )
+        assert c.status == "done"
+        assert files_in(out / "a") == []
+        # Not even where it comes to be what it was: some windows were judged of another.
+        records[0].with_suffix(".dat").write_bytes(first)
+        list(predict_files(model_file, records, out))
+        list(predict_files(model_file, records, tmp_path / "whole"))
+        assert contents(out) == contents(tmp_path / "whole")
+
+    def test_a_recording_that_vanishes_is_not_believed(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        def remove(step: Step) -> None:
+            if (step.name, step.windows) == ("a", 6):
+                records[0].with_suffix(".dat").unlink()
+
+        a, _, c = predict_files(model_file, records, tmp_path / "out", progress=remove)
+        assert isinstance(a.error, RecordError)
+        assert c.status == "done"
+
+    def test_a_folder_of_results_that_vanishes(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+
+        def remove(step: Step) -> None:
+            if step.windows == 4:
+                shutil.rmtree(out)
+
+        with pytest.raises(OutputError, match=f"^cannot write {out / 'a'}: No such file"):
+            list(predict_files(model_file, records, out, progress=remove))
+        done = predict_files(model_file, records, out)
+        assert statuses(done) == ["done", "failed", "done"]
+
+
+class TestClock:
+    """No result depends on the time of day."""
+
+    def test_a_clock_that_goes_backwards(
+        self,
+        model_file: Path,
+        records: list[Path],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        list(predict_files(model_file, records, tmp_path / "whole"))
+        now = itertools.count(2e9, -1e6)
+        monkeypatch.setattr("time.time", lambda: next(now))
+        monkeypatch.setattr("time.time_ns", lambda: round(next(now) * 1e9))
+        told: list[Step] = []
+        list(predict_files(model_file, records, tmp_path / "out", progress=told.append))
+        assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+        assert all(step.seconds_left is None or step.seconds_left >= 0 for step in told)
+
+    @pytest.mark.parametrize("years", [-50, 50])
+    def test_files_of_another_time(
+        self, model_file: Path, records: list[Path], tmp_path: Path, years: int
+    ) -> None:
+        out = tmp_path / "out"
+        list(predict_files(model_file, records, out))
+        first = contents(out)
+        for path in (*out.rglob("*"), *records[0].parent.iterdir(), model_file):
+            then = time.time() + years * 365.25 * 86400
+            os.utime(path, (then, then))
+        assert statuses(predict_files(model_file, records, out)) == ["skipped", "failed", "skipped"]
+        assert contents(out) == first

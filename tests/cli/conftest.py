@@ -62,7 +62,11 @@ def model(windows: Path, network: tuple[str, ...], folder: Path) -> Path:
 
 @pytest.fixture
 def ecglens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    """Run the program as the console script does, in this process."""
+    return run_program(monkeypatch, capsys)
+
+
+def run_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """Return what runs the program as the console script does, in this process."""
 
     def run(*words: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["ecglens", *(str(word) for word in words)])

@@ -27,7 +27,7 @@ def test_json(ecglens: Program, collection: Path, model: Path) -> None:
     assert said["time_course"] == pytest.approx(
         [sum(column) for column in zip(*said["heat"], strict=True)], abs=1e-9
     )
-    assert len(said["frequencies_hz"]) == len(said["heat"])
+    assert len(said["frequencies_hz"]) + len(said["lags_s"]) == len(said["heat"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.collection import Program
+from ecglens.models import load_model
+from tests.cli.collection import Program, write_collection
 from tests.databases.conftest import TOP, record_files
 from tests.databases.server import Server, serving, status
 
@@ -82,6 +83,9 @@ def test_databases_lists_all_and_shows_one(ecglens: Program, tmp_path: Path) -> 
     shown = ecglens("databases", "edb", "--data", tmp_path).out
     assert "https://physionet.org/files/edb/1.0.0/" in shown
     assert "e0118, e0119, e0121, e0122" in shown
+    lines = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert lines["checksums"] == "https://physionet.org/files/edb/1.0.0/SHA256SUMS.txt"
+    assert (lines["signal_mb"], lines["taken"]) == ("486.0", "2026-11-25")
     facts = ecglens("databases", "edb", "--json").json["databases"][0]
     assert facts["n_subjects"] == 79
     assert facts["unverified"]
@@ -105,6 +109,16 @@ def test_the_catalogue_is_checked(ecglens: Program, server: Server) -> None:
     assert [row["good"] for row in rows] == [True, False, True, False]
 
 
+def test_the_whole_catalogue_is_checked_at_once(ecglens: Program, server: Server) -> None:
+    outcome = ecglens("databases", "--check", "--mirror", server.url, "--json")
+    assert outcome.code == 10
+    reached = {
+        row["name"]: row["good"] for row in outcome.json["checks"] if row["what"] == "address"
+    }
+    assert len(reached) == 11
+    assert [name for name, good in reached.items() if good] == ["mitdb"]
+
+
 def test_windows_of_fetched_databases(ecglens: Program, server: Server, tmp_path: Path) -> None:
     """From nothing to windows of two databases, by their names alone."""
     for name, record in (("mitdb", "100"), ("afdb", "04015")):
@@ -115,6 +129,23 @@ def test_windows_of_fetched_databases(ecglens: Program, server: Server, tmp_path
     words = ("windows", "--databases", "mitdb,afdb", "--data", tmp_path, "--out", out, "--json")
     row = ecglens(*words).json["classes"][0]
     assert (row["class"], row["databases"], row["subjects"]) == ("N", "afdb, mitdb", 2)
+
+
+def test_a_model_of_everything_fetched(
+    ecglens: Program, network: tuple[str, ...], tmp_path: Path
+) -> None:
+    """``train --databases``: records of two databases, told by their folders, in one model."""
+    write_collection(tmp_path / "mitdb", {"100": "N", "101": "N", "201": "AFIB", "202": "AFIB"})
+    write_collection(tmp_path / "afdb", {"04015": "AFIB", "04043": "AFIB", "04048": "N"})
+    write_collection(tmp_path / "else", {"r1": "VF"})
+    out = tmp_path / "all.ecglens"
+    words = ("train", "--databases", "mitdb,afdb", "--data", tmp_path, *network, "--pca", 8)
+    card = ecglens(*words, "--no-evaluate", "--out", out, "--json").json["card"]
+    model = load_model(out)
+    assert model.classes == ("AF", "N")
+    people = {"mitdb-100", "mitdb-101", "mitdb-201", "afdb-04015", "afdb-04043", "afdb-04048"}
+    assert set(model.training_subjects) == people  # 201 and 202 are one man
+    assert card
 
 
 def test_databases_that_are_not_here(ecglens: Program, tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ class TestWords:
         done = ecglens("predict", collection / "s02", "--model", model, "--json", "--hop-s", 5)
         assert done.err == ""
         said = done.json
-        assert said.keys() == {"records", "failed"}
+        assert said.keys() == {"records", "failed", "model"}
+        assert said["model"] == "rhythm.ecglens"
         (record,) = said["records"]
         assert record["path"] == str(collection / "s02")
         assert record["status"] == "done"
@@ -127,6 +128,7 @@ class TestWords:
                     "message": f"no such file or record: {tmp_path / 'none'}",
                 }
             ],
+            "model": "rhythm.ecglens",
         }
 
 

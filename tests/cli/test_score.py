@@ -41,6 +41,22 @@ def test_a_table_against_records(ecglens: Program, collection: Path, tmp_path: P
     assert ecglens("score", table, "--reference", collection, "--json").json == said
 
 
+def test_people_of_training_are_named(
+    ecglens: Program, collection: Path, model: Path, tmp_path: Path
+) -> None:
+    out, reference = tmp_path / "out", ("--reference", collection)
+    assert ecglens("predict", collection / "s02", "--model", model, "--out", out).code == 0
+    done = ecglens("score", out, *reference)
+    assert done.code == 0
+    assert "1 of 1 recordings are of people whom their model was trained on" in done.err
+    table = (out / "s02" / "episodes.csv").rename(tmp_path / "episodes.csv")
+    assert "trained on" not in ecglens("score", table, *reference).err
+    summary = out / "s02" / "summary.json"
+    summary.write_text(summary.read_text().replace('"in_training": true', '"in_training": false'))
+    table.rename(out / "s02" / "episodes.csv")
+    assert "trained on" not in ecglens("score", out, *reference).err
+
+
 def test_an_annotation_against_another(ecglens: Program, collection: Path, tmp_path: Path) -> None:
     for path in collection.glob("s0[0-2].*"):
         suffix = ".rhythm" if path.suffix == ".atr" else path.suffix

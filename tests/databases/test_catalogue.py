@@ -40,6 +40,7 @@ def test_every_entry_says_where_its_facts_are_from(name: str) -> None:
     assert re.fullmatch(r"10\.13026/[A-Za-z0-9-]+", database.doi)
     assert len(database.citation) > 80
     assert database.licence
+    assert database.signal_mb > 0
     assert datetime.date.fromisoformat(database.taken) >= datetime.date(2026, 1, 1)
     assert all(source.startswith("https://") for source in database.sources)
     assert len(database.sources) >= 2

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecglens.demo import REHEARSAL, DemoResult, DemoSettings, run_demo, verdict
+from ecglens.demo import REHEARSAL, DemoResult, DemoSettings, run_demo, shipped_verdict, verdict
 from ecglens.errors import OutputError, UsageError
 from ecglens.models import load_model
 from ecglens.prediction import predict_record
@@ -37,7 +37,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> DemoSettings:
-    network = make_tiny_onnx(tmp_path_factory.mktemp("network") / "tiny.onnx", image_size=(32, 48))
+    network = make_tiny_onnx(tmp_path_factory.mktemp("network") / "tiny.onnx", image_size=(64, 48))
     return DemoSettings(n_patients=12, hours=0.3, backbone=str(network), random_state=3)
 
 
@@ -96,6 +96,19 @@ def test_the_files_give_what_the_report_says(made: Made) -> None:
     assert REHEARSAL in summary["note"]
 
 
+def test_the_shipped_model_judges_the_same_holter(made: Made) -> None:
+    folder, result, _ = made
+    again = predict_record(load_model("rhythm4"), read_record(folder / "holter"))
+    assert again.labels.tolist() == result.shipped.labels.tolist()
+    said = json.loads((folder / "summary.json").read_text())["holter_by_shipped_model"]
+    assert said["model"] == "rhythm4"
+    assert said["seconds"] == again.summary()["seconds"]
+    assert said["right_share"] == pytest.approx(result.by_shipped.right_share, abs=1e-6)
+    counts = {name: list(found) for name, found in result.by_shipped.found.items()}
+    assert said["episodes_found"] == counts
+    assert said["false_episodes"] == result.by_shipped.n_false
+
+
 def test_figures_of_the_holter_follow_from_its_windows(made: Made) -> None:
     _, result, _ = made
     timeline = result.timeline
@@ -119,12 +132,14 @@ def test_the_report_is_one_whole_file_that_says_it(made: Made) -> None:
     assert len(html) < 3_000_000
     seen = parse(html)
     assert verdict(result) in seen.words
+    assert shipped_verdict(result) in seen.words
     assert seen.words.count(REHEARSAL) == 2
     assert "not a medical device" in seen.words
     assert result.model.backbone.sha256 in seen.words
     headings = seen.text_of("h2")
     assert headings == [
         "The Holter",
+        "The same Holter by the shipped model",
         "How far to trust it",
         "What the network sees",
         "Settings",
@@ -179,12 +194,21 @@ def test_the_verdict_owns_up(made: Made, truth: str, said: str, words: str) -> N
 
 def test_progress_goes_to_the_end_of_each_step(made: Made) -> None:
     _, result, told = made
-    assert told.names == ["virtual patients", "features", "folds", "training", "Holter", "report"]
+    assert told.names == [
+        "virtual patients",
+        "features",
+        "folds",
+        "training",
+        "Holter",
+        "Holter by rhythm4",
+        "report",
+    ]
     assert told.counts == {
         "virtual patients": (12, 12),
         "features": (len(result.windows), len(result.windows)),
         "folds": (10, 10),
         "Holter": (108, 108),
+        "Holter by rhythm4": (108, 108),
     }
 
 

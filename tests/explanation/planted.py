@@ -33,7 +33,11 @@ def training_windows() -> Windows:
 
 def train(windows: Windows, recipe: Recipe = RECIPE) -> RhythmModel:
     """Return a model on the bundled network."""
-    return train_model(windows, recipe, load_backbone("ecglens-s", image_size=(128, 128)))
+    return train_model(
+        windows,
+        recipe,
+        load_backbone("ecglens-s", image_size=(recipe.image.height, recipe.image.width)),
+    )
 
 
 @cache

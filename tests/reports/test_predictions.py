@@ -267,7 +267,7 @@ def test_explanations_are_asked_of_the_episodes_that_are_drawn(tmp_path: Path) -
 
 def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 48))
-    recipe = replace(find_recipe("default"), image=SMALL).fit_to(backbone)
+    recipe = replace(find_recipe("default"), image=SMALL, pooling=("meanstd",)).fit_to(backbone)
     names, card = ("AF", "N"), {"windows": {"N": 3}}
     rule, change = RejectRule(names, 0.1, (0.4, 0.6), 3.5), RhythmChange.none(names, 10.0)
     tiny_model = RhythmModel(names, FS, 10.0, recipe, backbone, None, card, rule, change)

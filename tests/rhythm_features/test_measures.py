@@ -6,9 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import FeatureUnion
 
+from ecglens.beats import find_window_beats
 from ecglens.databases.synthetic import make_patients, make_record
 from ecglens.errors import UsageError
-from ecglens.rhythm_features import RHYTHM_NAMES, RhythmFeatures, measure_rhythm
+from ecglens.rhythm_features import RHYTHM_NAMES, RhythmFeatures, measure_rhythm, measures
+from ecglens.rhythm_features.disorder import DISORDER_NAMES
+from ecglens.signals import band_pass
+from tests.rhythm_features import plain
 from tests.signals_of import beats, fibrillation
 
 
@@ -37,10 +41,42 @@ def test_polarity_gain_and_level_change_nothing(change) -> None:
     )
 
 
-def test_a_window_is_measured_alone() -> None:
-    X = np.stack([beats(10, 250), fibrillation(10, 250), beats(10, 250, jitter=0.4)])
+def _mixed(fs: float = 250.0) -> np.ndarray:
+    odd = [np.zeros(2500), beats(10, 250, jitter=0.4), -beats(10, 250), fibrillation(10, 250)]
+    return np.concatenate([_windows_of(rhythm, 2, fs) for rhythm in ("N", "AFIB", "VFIB")] + [odd])
+
+
+def test_a_window_is_measured_alone_to_the_last_bit() -> None:
+    X = _mixed()
     alone = np.concatenate([measure_rhythm(x[None], 250) for x in X])
-    np.testing.assert_allclose(measure_rhythm(X, 250), alone, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(measure_rhythm(X, 250), alone)
+
+
+def test_many_windows_are_measured_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = _mixed()
+    together = measure_rhythm(X, 250)
+    monkeypatch.setattr(measures, "_SAMPLES", 2 * X.shape[1])
+    np.testing.assert_array_equal(measure_rhythm(X, 250), together)
+
+
+def test_beats_intervals_and_waves_are_those_of_plain_loops() -> None:
+    X = _mixed()
+    found = find_window_beats(X, 250)
+    filtered = band_pass(found.X, 125, 0.5, 40)
+    fast = measure_rhythm(X, 250)[:, : -len(DISORDER_NAMES)]
+    assert (fast[:, 2] == 1).sum() > 10
+    for row, (x, qrs, at) in enumerate(zip(filtered, found.qrs, found.beats, strict=True)):
+        intervals, waves = plain.intervals(at, plain.usual(qrs, at)), plain.waves(x, at)
+        start = [len(at) / 10, np.log10(plain.contrast(qrs, at) + 1), any(intervals), any(waves)]
+        np.testing.assert_allclose(fast[row], [*start, *intervals, *waves], rtol=1e-5, atol=1e-6)
+
+
+def test_disorder_is_that_of_plain_loops() -> None:
+    x = fibrillation(10, 125).astype(np.float32)
+    filtered = band_pass(x[None], 125, 0.5, 40)[0].astype(np.float64)
+    wanted = plain.disorder(filtered)
+    for name, value in wanted.items():
+        assert _of(x[None], name, 125)[0] == pytest.approx(value, rel=1e-4), name
 
 
 @given(

@@ -9,6 +9,7 @@ from typing import Any
 from ecglens.backbones import onnx_graph
 from ecglens.backbones.backbone import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from ecglens.errors import BackboneError
+from ecglens.guarded import read_bytes
 
 # A layer is what one of these makes; a bare convolution is not, its norm or activation follows.
 # fmt: off
@@ -64,7 +65,7 @@ def _read(path: Path) -> bytes:
                 f"{path} has {path.stat().st_size} bytes, more than the {onnx_graph.MAX_BYTES} "
                 "allowed; take a smaller network"
             )
-        return path.read_bytes()
+        return read_bytes(path, onnx_graph.MAX_BYTES)
     except OSError as error:
         reason = error.strerror or str(error)
         raise BackboneError(f"cannot read backbone {path}: {reason}; check the path") from error

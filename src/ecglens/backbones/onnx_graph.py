@@ -17,6 +17,8 @@ from ecglens.errors import BackboneError
 
 FORMAT = "1"
 MAX_BYTES = 1 << 30
+# A file can ask for any number of rounds of these.
+_LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
 
 
 def parse_onnx(data: bytes, source: str) -> Any:
@@ -51,11 +53,27 @@ def parse_onnx(data: bytes, source: str) -> Any:
             f"{source} keeps weights in another file; save it as one ONNX file "
             "(onnx.save_model with save_as_external_data=False)"
         )
+    if loop := _looping(model):
+        raise BackboneError(
+            f"{source} holds the operation {loop}; a backbone computes each map once, without loops"
+        )
     try:
         onnx.checker.check_model(data)
     except Exception as error:  # the checker raises several unrelated classes
         raise BackboneError(_damaged(source, error)) from error
     return model
+
+
+def _looping(model: Any) -> str:
+    """Return the first operation that repeats a graph at will, ``""`` for none."""
+    todo = [model.graph.node, *(function.node for function in model.functions)]
+    while todo:
+        for node in todo.pop():
+            if node.op_type in _LOOPS:
+                return str(node.op_type)
+            for attribute in node.attribute:
+                todo += [graph.node for graph in (attribute.g, *attribute.graphs)]
+    return ""
 
 
 def _damaged(source: str, reason: object) -> str:

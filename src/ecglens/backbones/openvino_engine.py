@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ BEST_BATCH = {"bf16": 2, "fp32": 8}
 # A request to OpenVINO costs some 0.1 ms of Python; below this many multiply-adds that shows.
 WORTHWHILE = 400_000_000
 LARGEST_BATCH = 16
+# 512 MB of float32. The largest map of DenseNet-161 on images of 1024 x 1024 has 25 million values.
+MOST_VALUES = 1 << 27
 
 
 class OpenVinoEngine:
@@ -55,14 +58,12 @@ class OpenVinoEngine:
             else:
                 self.batch_size = int(fixed.get_length())
             _check_shapes(model, backbone, self._wanted)
+            _check_sizes(model, backbone, self.batch_size)
             # No CACHE_DIR: a compiled network would start 0.01 to 0.07 s sooner, and OpenVINO
             # runs a damaged one without a word.
             compiled = core.compile_model(model, "CPU", _settings(self.precision, threads))
         except RuntimeError as error:
-            reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
-            raise BackboneError(
-                f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"
-            ) from error
+            raise _cannot_run(backbone, error) from error
         self._queue = openvino.AsyncInferQueue(compiled)
         # Not a method: the queue would hold the engine, the engine the queue, for ever.
         self._queue.set_callback(_keep)
@@ -71,13 +72,26 @@ class OpenVinoEngine:
         """Compute feature maps; see ``ecglens.backbones.Engine.run``."""
         images = checked_images(images, self._backbone, self._channels)
         maps = empty_maps(self._wanted, len(images))
-        for start in range(0, len(images), self.batch_size):
-            batch = filled(images[start : start + self.batch_size], self.batch_size)
-            kept = [values[start : start + self.batch_size] for values in maps.values()]
-            # The batch travels with the request: OpenVINO reads it in place and must not lose it.
-            self._queue.start_async({0: batch}, [batch, *kept], share_inputs=True)
-        self._queue.wait_all()
+        try:
+            for start in range(0, len(images), self.batch_size):
+                batch = filled(images[start : start + self.batch_size], self.batch_size)
+                kept = [values[start : start + self.batch_size] for values in maps.values()]
+                # It travels with the request: OpenVINO reads it in place and must not lose it.
+                self._queue.start_async({0: batch}, [batch, *kept], share_inputs=True)
+            self._queue.wait_all()
+        except RuntimeError as error:
+            raise _cannot_run(self._backbone, error) from error
         return maps
+
+
+def _cannot_run(backbone: Backbone, error: RuntimeError) -> Exception:
+    """Return what to raise for an error of OpenVINO, which has one class for all of them."""
+    reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+    if "bad_alloc" in str(error) or "allocate" in str(error):
+        return MemoryError(f"OpenVINO has no memory to run {backbone.name}: {reason}")
+    return BackboneError(
+        f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"
+    )
 
 
 def _keep(request: Any, arrays: list[Floats]) -> None:
@@ -140,6 +154,18 @@ def best_batch(cost: int, precision: str) -> int:
     while batch < LARGEST_BATCH and batch * cost < WORTHWHILE:
         batch *= 2
     return batch
+
+
+def _check_sizes(model: Any, backbone: Backbone, batch_size: int) -> None:
+    """Refuse a network that makes maps too large for any memory out of a small file."""
+    for step in model.get_ordered_ops():
+        for output in step.outputs():
+            sizes = output.partial_shape.get_max_shape()
+            if math.prod(int(size) for size in sizes) // batch_size > MOST_VALUES:
+                raise BackboneError(
+                    f"{backbone.name} makes maps of sizes {[int(size) for size in sizes]}, over "
+                    f"{MOST_VALUES} values an image; choose a smaller network or image"
+                )
 
 
 def _check_shapes(model: Any, backbone: Backbone, layers: Sequence[Layer]) -> None:

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float64]
 
 PLAIN_POOLINGS = ("mean", "max", "std", "meanstd", "timestd")
-_COUNTED = re.compile(r"(bands|time)([1-9][0-9]{0,3})")
+_COUNTED = re.compile(r"(bands|bandstd|time)([1-9][0-9]{0,3})")
 
 
 def pool(maps: Floats, pooling: str) -> Floats:
@@ -36,6 +36,8 @@ def pool(maps: Floats, pooling: str) -> Floats:
       divisor w (C): how much the picture changes within the window.
     - ``"bands<k>"``: k equal stretches of rows, the top one (highest frequencies) first; in each
       the mean over the stretch (k C). Values are ordered band, channel.
+    - ``"bandstd<k>"``: the standard deviation over each of the same stretches (k C), ordered alike:
+      how uneven the map is there, whatever the level of other stretches.
     - ``"time<k>"``: k equal stretches of columns, earliest first; in each the mean over the
       stretch (k C). Values are ordered stretch, channel.
 
@@ -94,8 +96,16 @@ def pooled_size(layer: Layer, pooling: str) -> int:
         UsageError: the pooling is unknown or k exceeds the map.
     """
     kind, count = _parse(pooling, layer.height, layer.width)
-    per_channel = {"meanstd": 2, "bands": count, "time": count}
+    per_channel = {"meanstd": 2, "bands": count, "bandstd": count, "time": count}
     return layer.channels * per_channel.get(kind, 1)
+
+
+def fitting(pooling: str, layer: Layer) -> str:
+    """Return the pooling with no more stretches than the layer's maps have rows or columns."""
+    match = _COUNTED.fullmatch(pooling)
+    if match is None:
+        return pooling
+    return f"{match[1]}{min(int(match[2]), layer.width if match[1] == 'time' else layer.height)}"
 
 
 def _parse(pooling: str, height: int, width: int) -> tuple[str, int]:
@@ -107,10 +117,10 @@ def _parse(pooling: str, height: int, width: int) -> tuple[str, int]:
         hint = suggest(pooling, (*PLAIN_POOLINGS, "bands4", "time4")) or ";"
         raise UsageError(
             f"unknown pooling '{pooling}'{hint} poolings are {', '.join(PLAIN_POOLINGS)}, "
-            "bands<k> and time<k> (k from 1)"
+            "bands<k>, bandstd<k> and time<k> (k from 1)"
         )
     kind, count = match[1], int(match[2])
-    limit, noun = (height, "rows") if kind == "bands" else (width, "columns")
+    limit, noun = (width, "columns") if kind == "time" else (height, "rows")
     if count > limit:
         raise UsageError(
             f"pooling '{pooling}' needs maps of at least {count} {noun}, this layer has {limit}; "
@@ -194,6 +204,17 @@ def _bands(maps: Floats, count: int) -> Floats:
     return means.reshape(n, count * channels)
 
 
+def _band_std(maps: Floats, count: int) -> Floats:
+    n, channels, height, width = maps.shape
+    if height % count == 0:  # the points of a band lie one behind the other: no loop over bands
+        points = maps.reshape(n, channels * count, height // count * width)
+        spreads = _last_std(points, _last_mean(points)).reshape(n, channels, count)
+        return spreads.swapaxes(1, 2).reshape(n, count * channels)
+    flat = _flat(maps)
+    bands = [flat[:, :, low * width : high * width] for low, high in _edges(height, count)]
+    return np.concatenate([_last_std(band, _last_mean(band)) for band in bands], axis=1)
+
+
 def _time(maps: Floats, count: int) -> Floats:
     n, channels, _, width = maps.shape
     stretches = np.matmul(_stretches(width, count), _course(maps).swapaxes(1, 2))
@@ -207,5 +228,6 @@ _POOLINGS: dict[str, Callable[[Floats, int], Floats]] = {
     "meanstd": _mean_std,
     "timestd": _time_std,
     "bands": _bands,
+    "bandstd": _band_std,
     "time": _time,
 }

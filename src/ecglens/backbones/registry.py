@@ -12,6 +12,7 @@ from ecglens.backbones import store
 from ecglens.backbones.backbone import Backbone, BackboneInfo
 from ecglens.backbones.bundled import BUNDLED, bundled_card, load_bundled
 from ecglens.errors import BackboneError, UsageError, suggest
+from ecglens.guarded import is_regular, kind_of
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 _KEYWORDS = ("imagenet", "random")
@@ -111,6 +112,8 @@ def _weights(weights: str | Path, random_state: int) -> tuple[str | Path, str, s
             "imagenet, random or a .safetensors file (other formats can run code when opened)"
         )
     try:
+        if kind_of(path) and not is_regular(path):
+            raise BackboneError(f"weights {path} are not a regular file; give a .safetensors file")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

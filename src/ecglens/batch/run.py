@@ -17,7 +17,7 @@ from ecglens.batch.pace import Pace, Step
 from ecglens.batch.work import BatchSettings, Judge, RecordingResult, Task, with_threads
 from ecglens.errors import UsageError
 from ecglens.files import write_rows
-from ecglens.models import load_model
+from ecglens.models import find_model, load_model
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE
 from ecglens.reports.predictions import check_tables
 from ecglens.threads import usable_cores
@@ -45,7 +45,7 @@ def predict_files(
     every use of :mod:`multiprocessing` with fresh processes.
 
     Args:
-        model: a model file; each process loads it once.
+        model: a model file, or the name of a model of the package; each process loads it once.
         paths: recordings that :func:`ecglens.open_record` takes; one that is named twice counts
             once.
         out: folder of results, made where missing; None writes nothing.
@@ -71,7 +71,7 @@ def predict_files(
     jobs = min(jobs, len(tasks))
     if jobs > 1:
         settings = with_threads(settings, max(1, usable_cores() // jobs))
-    outfit = Outfit(Path(model), settings, None if out is None else Path(out), again)
+    outfit = Outfit(find_model(model), settings, None if out is None else Path(out), again)
     return _run(tasks, outfit, jobs, progress or _silent)
 
 

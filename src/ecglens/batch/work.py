@@ -40,6 +40,8 @@ from ecglens.windows import LeadChoice
 
 Told = Callable[[int, int], None]
 
+CONTENT = "recording_sha256"
+
 _LOOKS = ("tables", "explained")
 """Settings that decide what files look like, not how windows are judged."""
 
@@ -166,6 +168,12 @@ class Judge:
         timeline = self._judge(record, journal, told)
         with results.staged(task.name) as folder:
             self._save(timeline, record, folder)
+            if made_from is not None and made_from[CONTENT] != content_hash(task.path):
+                if journal is not None:
+                    journal.clear()  # some of its windows are of another content
+                raise RecordError(
+                    f"{task.path} changed while it was judged; run again when it is whole"
+                )
             summary = _sign(folder / SUMMARY, made_from)
         if journal is not None:
             journal.clear()
@@ -221,7 +229,7 @@ class Judge:
             "program": f"ecglens {__version__}",
             "model": self._facts.name,
             "model_sha256": self._facts.sha256,
-            "recording_sha256": content,
+            CONTENT: content,
             # Database, record and subject are taken from it.
             "recording": f"{place.parent.name}/{place.name}",
             "leads": chosen.leads if isinstance(chosen.leads, str) else list(chosen.leads),

@@ -19,18 +19,32 @@ from ecglens.cli import (
     features,
     fetch,
     layers,
+    model,
     predict,
+    reproduce,
     score,
+    study,
     train,
     windows,
 )
+from ecglens.cli.ending import ending_in_order, signal_of
 from ecglens.cli.options import flatten
 from ecglens.errors import EcglensError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
-    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 10 download, 130 interrupted. "
+    "6 backbone, 7 model file, 8 output, 9 some recordings failed, 10 download, 130 interrupted, "
+    "129 or 143 ended by a signal. "
     "Research use only: not a medical device."
+)
+
+NO_MEMORY = (
+    "this needs more memory than there is; use fewer jobs or less data at a time, or raise the "
+    "limit; finished files are whole"
+)
+NO_THREAD = (
+    "no thread can be started, for want of memory or by a limit of the system (ulimit -u, -v); "
+    "use fewer jobs or raise the limit; finished files are whole"
 )
 
 
@@ -68,14 +82,17 @@ def make_app() -> typer.Typer:
         predict,
         explain,
         score,
+        model,
         backbones,
         databases,
         fetch,
+        reproduce,
     )
     for verb in verbs:
         command = verb.run
         name = verb.__name__.rpartition(".")[2]
         app.command(name, epilog=verb.EXAMPLE)(flatten(command))
+    app.add_typer(study.make_group(), name="study")
     return app
 
 
@@ -83,14 +100,25 @@ def main() -> None:
     """Run the program; errors become one line on stderr and an exit code."""
     logging.basicConfig(format="ecglens: %(message)s", level=logging.WARNING)
     try:
-        make_app()(prog_name="ecglens", standalone_mode=True)
+        with ending_in_order():
+            make_app()(prog_name="ecglens", standalone_mode=True)
     except EcglensError as error:
         _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail(NO_MEMORY, EcglensError.exit_code)
+    except RuntimeError as error:
+        # Python's word for it where a thread's stack finds no room, or the system allows no more.
+        if str(error) != "can't start new thread":
+            raise
+        _fail(NO_THREAD, EcglensError.exit_code)
     except SystemExit as stop:
         # Typer answers Ctrl-C with this code and no word; a reader of the pipe that has gone
         # with 1 and rightly none.
         if stop.code == INTERRUPTED:
             _fail(INTERRUPTED_TEXT, INTERRUPTED)
+        name = signal_of(stop.code)
+        if name is not None:
+            _fail(INTERRUPTED_TEXT.replace("interrupted", f"ended by {name}"), int(stop.code or 0))
         raise
 
 

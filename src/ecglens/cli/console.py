@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
+
+from ecglens.errors import OutputError
 
 
 @contextmanager
@@ -62,8 +66,20 @@ def transfer(title: str) -> Iterator[Callable[[int, int, int, int | None], None]
 
 
 def say(text: str) -> None:
-    """Print a result."""
-    typer.echo(text)
+    """Print a result.
+
+    Raises:
+        OutputError: what it is printed to takes no more, as a file on a full disk.
+    """
+    try:
+        typer.echo(text)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # a reader that has gone is no error of anyone's
+            raise
+        # What could not be written would be tried again at the end, with a traceback.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot print the results: {reason}; send them elsewhere") from error
 
 
 def note(text: str) -> None:
@@ -72,8 +88,8 @@ def note(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print one JSON object."""
-    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+    """Print one JSON object; see :func:`say`."""
+    say(json.dumps(value, indent=1, allow_nan=False))
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -91,6 +91,7 @@ def _facts(database: Database, data: Path | None) -> dict[str, Any]:
     """Return what is known of a database and here of it, JSON-ready; unknown is left out."""
     left_out = {"convention", "table", "groups", "subject_pattern", "records"}
     facts = {f.name: getattr(database, f.name) for f in fields(database) if f.name not in left_out}
+    facts["checksums"] = f"{database.address}SHA256SUMS.txt"
     facts["shared"] = [f"{record}: {same}" for record, same in database.shared.items()]
     facts["one_person"] = [", ".join(group) for group in database.groups.values()]
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in facts.items() if v}

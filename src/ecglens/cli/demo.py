@@ -42,13 +42,14 @@ def run(
 
 
 def _say(result: DemoResult, out: Path) -> None:
-    from ecglens.demo import REHEARSAL, next_steps, verdict
+    from ecglens.demo import REHEARSAL, next_steps, shipped_verdict, verdict
 
     say(f"{REHEARSAL}\n")
     say(f"{verdict(result)}\n")
     for protocol in ("subject", "pooled"):
         scores = result.evaluation.results[protocol]
         say(f"  {scores.short_title:<15} accuracy {scores.accuracy}, macro-F1 {scores.macro_f1}")
+    say(f"\n{shipped_verdict(result)}")
     say(f"\nThe report is {out / 'report.html'}; open it in a browser.\n\nNext:")
     for word, command in next_steps(result.settings.backbone, out):
         say(f"  {word}\n    {command}")

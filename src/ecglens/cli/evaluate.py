@@ -114,4 +114,7 @@ def save_examples(windows: Windows, image: dict[str, Any], path: Path) -> None:
         mine = windows.subset(windows.labels == label)
         window = mine.X[len(mine) // 2]
         examples[label] = (window, make_images(window[None], windows.fs, settings)[0, 0])
-    save_figure(plot_examples(examples, windows.fs, windows.length_s, settings.row_hz()), path)
+    figure = plot_examples(
+        examples, windows.fs, windows.length_s, settings.row_hz(), row_lag_s=settings.row_lag_s()
+    )
+    save_figure(figure, path)

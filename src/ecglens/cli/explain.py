@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecglens.cli.console import say, say_json
-from ecglens.cli.options import EngineOptions, RunOptions
-from ecglens.cli.work import check_place, engine_settings
+from ecglens.cli.options import DEFAULT_MODEL, EngineOptions, Model, RunOptions
+from ecglens.cli.work import check_place, engine_settings, say_bundled
 from ecglens.errors import UsageError
 
 if TYPE_CHECKING:
     from ecglens.explanation import Explanation
 
-EXAMPLE = "Example: ecglens explain mitdb/201 --model rhythm.ecglens --at 30 --out why.png"
+EXAMPLE = "Example: ecglens explain mitdb/201 --at 30 --out why.png"
 
 
 def run(
     record: Annotated[Path, typer.Argument(help="Recording.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="Model file of 'ecglens train'.")],
     at: Annotated[float, typer.Option(help="Moment in the middle of the window, seconds.")],
     engine: EngineOptions,
     running: RunOptions,
+    model: Model = DEFAULT_MODEL,
     label: Annotated[
         str | None, typer.Option(help="Class to ask about.", show_default="the likeliest")
     ] = None,
@@ -48,6 +48,7 @@ def run(
     if out is not None:
         check_place(out)
     fitted = load_model(model, engine=engine_settings(engine))
+    say_bundled(model)
     opened = open_record(record, fs=fs)
     if not 0 <= at <= opened.duration_s:
         raise UsageError(
@@ -65,7 +66,7 @@ def run(
     if out is not None:
         _draw(found, out)
     if running.json:
-        say_json(_facts(found))
+        say_json({**_facts(found), "model": model.name})
         return
     say(f"{found.record_id}, lead {found.lead}, {found.start_s:.1f} to {found.end_s:.1f} s")
     say(f"{found.label}, probability {found.probability:.2f}: {found.sentence()} ({found.method})")
@@ -92,5 +93,6 @@ def _facts(found: Explanation) -> dict[str, Any]:
         "times_s": found.times_s.tolist(),
         "time_course": found.time_course.tolist(),
         "frequencies_hz": found.frequencies_hz.tolist(),
+        "lags_s": found.lags_s.tolist(),
         "heat": found.heat.tolist(),
     }

@@ -15,11 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from ecglens.errors import UsageError, suggest
+from ecglens.guarded import parse_toml, read_text
 
 _GROUP = "Windows"
 _NETWORK = "Image and network"
 _DECISIONS = "Decisions"
 _RUN = "Run"
+_MAX_CONFIG_BYTES = 1 << 20
 
 
 def _config(context: typer.Context, value: Path | None) -> Path | None:
@@ -159,7 +161,8 @@ class NetworkOptions:
     pooling: Annotated[
         str | None,
         typer.Option(
-            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, time4.",
+            help="Poolings, separated by commas: mean, max, std, meanstd, timestd, bands4, "
+            "bandstd4, time4.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -258,6 +261,16 @@ DataFolder = Annotated[
     ),
 ]
 
+DEFAULT_MODEL = Path("rhythm4")
+"""Judges where no model is named; it comes with the package."""
+
+Model = Annotated[
+    Path,
+    typer.Option(
+        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4."
+    ),
+]
+
 Mirror = Annotated[
     str | None,
     typer.Option(
@@ -314,29 +327,41 @@ def _read_config(path: Path, context: typer.Context) -> dict[str, Any]:
         UsageError: the file cannot be read or has a key that is no option.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = parse_toml(read_text(path, _MAX_CONFIG_BYTES))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read config {path}: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"config {path} is not TOML: {error}") from error
-    command: Any = context.command
     verbs = list(getattr(context.find_root().command, "commands", ()))
     for key, value in table.items():
         if isinstance(value, dict) and key not in verbs:
             raise UsageError(f"config {path}: [{key}] is no verb{suggest(key, verbs)}")
     values = {key: value for key, value in table.items() if not isinstance(value, dict)}
     # A key may be named like a verb: `layers` is both.
-    own = table.get(command.name)
+    own: Any = table
+    for word in _verb(context):
+        own = own.get(word) if isinstance(own, dict) else None
     values.update(own if isinstance(own, dict) else {})
-    return dict(_option(key, value, command, path) for key, value in values.items())
+    return dict(_option(key, value, context, path) for key, value in values.items())
 
 
-def _option(key: str, value: Any, command: Any, path: Path) -> tuple[str, Any]:
+def _verb(context: typer.Context) -> list[str]:
+    """Return the words of the verb that runs: one, or two where it has verbs of its own."""
+    words: list[str] = []
+    here: Any = context
+    while here.parent is not None:
+        words.insert(0, str(here.info_name))
+        here = here.parent
+    return words
+
+
+def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[str, Any]:
     """Return the parameter that a key names, by its long option or its Python name, and its value.
 
     One word will do for an option that may be repeated.
     """
+    command, verb = context.command, " ".join(_verb(context))
     known = {
         word.lstrip("-").replace("-", "_"): parameter
         for parameter in command.params
@@ -346,8 +371,8 @@ def _option(key: str, value: Any, command: Any, path: Path) -> tuple[str, Any]:
     word = key.replace("-", "_")
     if word not in known:
         raise UsageError(
-            f"config {path}: {key!r} is no option of '{command.name}'{suggest(word, known)}; "
-            f"see 'ecglens {command.name} --help'"
+            f"config {path}: {key!r} is no option of '{verb}'{suggest(word, known)}; "
+            f"see 'ecglens {verb} --help'"
         )
     many = known[word].multiple and not isinstance(value, list)
     return str(known[word].name), [value] if many else value

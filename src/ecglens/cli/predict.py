@@ -13,8 +13,8 @@ import typer
 
 from ecglens.cli.bars import batch_bars
 from ecglens.cli.console import note, say, table
-from ecglens.cli.options import EngineOptions, RunOptions
-from ecglens.cli.work import engine_settings, lead_choice, list_records
+from ecglens.cli.options import DEFAULT_MODEL, EngineOptions, Model, RunOptions
+from ecglens.cli.work import engine_settings, lead_choice, list_records, say_bundled
 from ecglens.errors import EcglensError, IncompleteError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ecglens.prediction import Timeline
     from ecglens.reports.predictions import Tables
 
-EXAMPLE = "Example: ecglens predict mitdb/201 --model rhythm.ecglens --out episodes"
+EXAMPLE = "Example: ecglens predict mitdb/201 --out episodes"
 MANY = 20
 """Recordings beyond which each is a line on the screen, not a table of episodes."""
 
@@ -31,9 +31,9 @@ def run(
     files: Annotated[
         list[Path], typer.Argument(help="Records or folders of records.", show_default=False)
     ],
-    model: Annotated[Path, typer.Option(help="Model file of 'ecglens train'.")],
     engine: EngineOptions,
     running: RunOptions,
+    model: Model = DEFAULT_MODEL,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for a folder of files per recording.", show_default="none"),
@@ -69,7 +69,10 @@ def run(
         lead_choice(leads), hop_s, fs, kind, explained, engine_settings(engine)
     )
     paths = list_records(files)
-    speaker = _JsonSpeaker(len(paths), out) if running.json else _Speaker(len(paths), out)
+    say_bundled(model)
+    speaker: _JsonSpeaker | _Speaker = _Speaker(len(paths), out)
+    if running.json:
+        speaker = _JsonSpeaker(len(paths), out, model)
     with batch_bars() as bars:
         found = predict_files(
             model, paths, out, settings=settings, jobs=jobs, again=again, progress=bars.show
@@ -135,10 +138,11 @@ class _JsonSpeaker:
     Windows are in it where there is one recording and no table of them on disk.
     """
 
-    def __init__(self, n_recordings: int, out: Path | None) -> None:
+    def __init__(self, n_recordings: int, out: Path | None, model: Path) -> None:
         self.failed: list[EcglensError] = []
         self._n = n_recordings
         self._out = out
+        self._model = model
         self._n_said = 0
         self._failures: list[dict[str, Any]] = []
 
@@ -171,7 +175,8 @@ class _JsonSpeaker:
 
     def end(self) -> None:
         opening = "" if self._n_said else '{"records": ['
-        say(f'{opening}],\n"failed": {_dumps(self._failures)}}}')
+        failed, model = _dumps(self._failures), _dumps(self._model.name)
+        say(f'{opening}],\n"failed": {failed},\n"model": {model}}}')
 
 
 def _read_episodes(path: Path) -> list[dict[str, Any]]:

@@ -79,11 +79,21 @@ def _predictions(
     sources: Sequence[Path], annotator: str | None, label_map: str
 ) -> dict[str, list[Span]]:
     from ecglens.databases import open_record
-    from ecglens.evaluation.recordings import annotated_predictions, read_predictions
+    from ecglens.evaluation.recordings import (
+        annotated_predictions,
+        read_predictions,
+        seen_in_training,
+    )
     from ecglens.labels import load_label_map
 
     if annotator is None:
-        return read_predictions(sources)
+        spans = read_predictions(sources)
+        if seen := seen_in_training(sources):
+            note(
+                f"{len(seen)} of {len(spans)} recordings are of people whom their model was "
+                "trained on: these scores leak and say nothing of new people"
+            )
+        return spans
     records = (open_record(path, annotator=annotator) for path in list_records(sources))
     return annotated_predictions(records, load_label_map(label_map))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,9 @@ from ecglens.cli.options import (
 )
 from ecglens.errors import OutputError, UsageError, WindowError, suggest
 from ecglens.files import cache_folder
+from ecglens.guarded import is_regular, read_text, real_path
+
+_MAX_SUBJECTS_BYTES = 1 << 26
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +95,7 @@ def _refuse_cutting(path: Path, options: WindowOptions) -> None:
 
 def _is_windows_file(path: Path) -> bool:
     """Tell windows of this program from a recording in an ``.npz``."""
-    if path.suffix.lower() != ".npz" or not path.is_file():
+    if path.suffix.lower() != ".npz" or not is_regular(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
@@ -133,8 +137,8 @@ def read_subjects(path: Path) -> dict[str, str]:
         UsageError: the file cannot be read or lacks a column.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(path, _MAX_SUBJECTS_BYTES)
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read subjects {path}: {reason}") from error
@@ -171,7 +175,7 @@ def list_records(sources: Sequence[Path]) -> list[Path]:
 
 def _identity(path: Path) -> Path:
     """Return one path for all the ways to name a record: ``r``, ``r.hea`` and ``./r.dat``."""
-    place = path.resolve()
+    place = real_path(path)
     return place.with_suffix("") if place.suffix.lower() in (".hea", ".dat") else place
 
 
@@ -229,7 +233,7 @@ def open_recipe(
     if backbone.image_size != size:
         height, width = backbone.image_size
         note(f"{backbone.name} takes images of {height} x {width}; the recipe's are made so")
-        recipe = replace(recipe, image=replace(recipe.image, height=height, width=width))
+        recipe = replace(recipe, image=recipe.image.sized(height, width))
     recipe = recipe.fit_to(backbone)
     if network.layers:
         recipe = replace(recipe, layers=split(network.layers))
@@ -244,6 +248,14 @@ def _with_head(recipe: Recipe, head: HeadOptions | None) -> Recipe:
     if head is not None and head.pca is not None:
         recipe = replace(recipe, pca=head.pca or None)
     return recipe
+
+
+def say_bundled(model: Path) -> None:
+    """Say, beside the results, that a model of the package judges."""
+    from ecglens.models import bundled_models, find_model
+
+    if find_model(model) in bundled_models().values():
+        note(f"judged by {model}, which comes with ecglens; research use only")
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecglens.demo.job import Steps, run_demo
-from ecglens.demo.page import verdict
+from ecglens.demo.page import shipped_verdict, verdict
 from ecglens.demo.results import DemoResult, DemoSettings
 from ecglens.demo.words import REHEARSAL, next_steps
 
@@ -14,5 +14,6 @@ __all__ = [
     "Steps",
     "next_steps",
     "run_demo",
+    "shipped_verdict",
     "verdict",
 ]

@@ -18,12 +18,13 @@ from ecglens.databases.synthetic import make_holter, make_patients, make_records
 from ecglens.databases.wfdb_saving import save_wfdb
 from ecglens.demo.page import make_page
 from ecglens.demo.results import DemoResult, DemoSettings, Span
+from ecglens.demo.words import SHIPPED
 from ecglens.errors import OutputError
 from ecglens.evaluation import Evaluation, evaluate
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.files import make_folder, write_json
 from ecglens.labels import LabelMap, load_label_map
-from ecglens.models import RhythmModel, fit_model, save_model
+from ecglens.models import RhythmModel, fit_model, load_model, save_model
 from ecglens.prediction import predict_record
 from ecglens.readers import read_record
 from ecglens.recipes import Recipe, find_recipe
@@ -97,6 +98,8 @@ def _work(settings: DemoSettings, stage: Path, steps: Steps) -> DemoResult:
     with steps("Holter") as step:
         record = _make_holter(settings, stage)
         timeline = predict_record(model, record, progress=step)
+    with steps(f"Holter by {SHIPPED}") as step:
+        shipped = predict_record(load_model(SHIPPED), record, progress=step)
     return DemoResult(
         settings=settings,
         windows=windows,
@@ -105,6 +108,7 @@ def _work(settings: DemoSettings, stage: Path, steps: Steps) -> DemoResult:
         record=record,
         truth=_truth(record, label_map),
         timeline=timeline,
+        shipped=shipped,
         precision=resolve_precision(model.engine.engine, model.engine.precision),
     )
 
@@ -129,7 +133,7 @@ def _open(settings: DemoSettings) -> tuple[Recipe, Backbone]:
     )
     # An ONNX file may take images of one size alone.
     rows, columns = backbone.image_size
-    image = replace(recipe.image, height=rows, width=columns)
+    image = recipe.image.sized(rows, columns)
     return replace(recipe, image=image).fit_to(backbone), backbone
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ecglens import __version__
 from ecglens.demo.pictures import example_pictures, onset_pictures
 from ecglens.demo.results import DemoResult
-from ecglens.demo.words import REHEARSAL, WHY, next_steps
+from ecglens.demo.words import REHEARSAL, SHIPPED, WHY, next_steps
 from ecglens.evaluation import Score
 from ecglens.plots import plot_subjects, render_inline
 from ecglens.reports import (
@@ -43,6 +43,7 @@ def make_page(result: DemoResult, folder: Path) -> Page:
         opening=(Notice(REHEARSAL, WHY), _tiles(result)),
         sections=(
             Section("The Holter", tuple(_holter(result))),
+            Section("The same Holter by the shipped model", tuple(_shipped(result))),
             Section("How far to trust it", tuple(_evaluation(result))),
             Section("What the network sees", tuple(_examples(result))),
             Section("Settings", tuple(_settings(result))),
@@ -53,16 +54,29 @@ def make_page(result: DemoResult, folder: Path) -> Page:
     )
 
 
+def shipped_verdict(result: DemoResult) -> str:
+    """Return what the model that comes with ecglens found, in a sentence."""
+    shipped = result.by_shipped
+    return (
+        f"{SHIPPED}, the model that comes with ecglens, learnt from recordings of people: in the "
+        f"same Holter it {_episodes(shipped)}, predicted {_false(shipped)} and named "
+        f"{_per_cent(shipped.right_share)} of the time rightly."
+    )
+
+
 def verdict(result: DemoResult) -> str:
     """Return what was done and what was found, a sentence each."""
     n_classes, n_patients = len(result.model.classes), result.settings.n_patients
-    parts = [f"{name} {n} of {there}" for name, (n, there) in result.found.items() if there]
-    found = f"found {_found(result)} episodes ({', '.join(parts)})" if parts else "had none to find"
     return (
         f"ecglens learnt {n_classes} patterns from {n_patients} virtual patients. In the Holter of "
-        f"one it had never seen it {found}, predicted {_false(result)} and named "
+        f"one it had never seen it {_episodes(result)}, predicted {_false(result)} and named "
         f"{_per_cent(result.right_share)} of the time rightly."
     )
+
+
+def _episodes(result: DemoResult) -> str:
+    parts = [f"{name} {n} of {there}" for name, (n, there) in result.found.items() if there]
+    return f"found {_found(result)} episodes ({', '.join(parts)})" if parts else "had none to find"
 
 
 def _found(result: DemoResult) -> str:
@@ -115,6 +129,19 @@ def _holter(result: DemoResult) -> Iterator[Block]:
     if onsets:
         yield Text("The start of one predicted episode of each class, three windows wide:")
         yield Columns(onsets)
+
+
+def _shipped(result: DemoResult) -> Iterator[Block]:
+    yield Text(shipped_verdict(result))
+    yield rhythm_strip(result.shipped, result.truth)
+    matches = result.by_shipped.matches
+    if any(match.reference is not None for match in matches):
+        yield match_table(matches)
+    yield Text(
+        f"{SHIPPED} has never seen a virtual patient, and the model above none but these. How "
+        "either does on a drawing tells nothing of how it does on people; its card does.",
+        small=True,
+    )
 
 
 def _evaluation(result: DemoResult) -> Iterator[Block]:

@@ -25,7 +25,10 @@ def example_pictures(result: DemoResult) -> Iterator[Picture]:
         # The middle window of the class: neither the first seconds of a record nor picked by hand.
         mine = windows.subset(windows.labels == label)
         middle = mine.subset(np.array([len(mine) // 2]))
-        figure = plot_stretch(middle.X, _images(middle, settings), middle.fs, settings.row_hz())
+        figure = plot_stretch(
+            middle.X, _images(middle, settings), middle.fs, settings.row_hz(),
+            row_lag_s=settings.row_lag_s(),
+        )  # fmt: skip
         yield Picture(
             render_inline(figure),
             alt=f"Ten seconds of {_named(label)}: ECG above its spectrogram.",
@@ -72,7 +75,7 @@ def _onset_picture(
         marks["true"] = true_s - predicted_s
     figure = plot_stretch(
         np.nan_to_num(around.X), _images(around, settings), around.fs, settings.row_hz(),
-        origin_s=origin_s, marks=marks,
+        row_lag_s=settings.row_lag_s(), origin_s=origin_s, marks=marks,
     )  # fmt: skip
     said = "" if true_s is None else f"; it truly starts at {clock(true_s)}"
     return Picture(

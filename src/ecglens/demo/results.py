@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ecglens import __version__
 from ecglens.databases.synthetic.seeds import check_seed
-from ecglens.demo.words import REHEARSAL, WHY
+from ecglens.demo.words import REHEARSAL, SHIPPED, WHY
 from ecglens.errors import UsageError
 from ecglens.evaluation import EpisodeMatch, Evaluation, agreement, match_episodes
 from ecglens.models import RhythmModel
@@ -68,6 +68,7 @@ class DemoResult:
         record: the Holter of another virtual patient, as read from its file.
         truth: what rhythm it was made with, as classes.
         timeline: what the model says of it.
+        shipped: what the model that comes with ecglens says of it.
         precision: of the network, ``"bf16"`` or ``"fp32"``.
     """
 
@@ -78,7 +79,13 @@ class DemoResult:
     record: Record
     truth: Sequence[Span]
     timeline: Timeline
+    shipped: Timeline
     precision: str
+
+    @property
+    def by_shipped(self) -> DemoResult:
+        """The same with the findings of the model that comes with ecglens."""
+        return replace(self, timeline=self.shipped)
 
     @property
     def matches(self) -> tuple[EpisodeMatch, ...]:
@@ -130,13 +137,16 @@ class DemoResult:
             },
             "recipe": self.model.recipe.to_dict(),
             "evaluation": self.evaluation.to_dict(),
-            "holter": {
-                **self.timeline.summary(),
-                "true_seconds": annotated,
-                "right_share": round(self.right_share, 6),
-                "episodes_found": {name: list(counts) for name, counts in self.found.items()},
-                "false_episodes": self.n_false,
-            },
+            "holter": {"true_seconds": annotated, **self._findings()},
+            "holter_by_shipped_model": {"model": SHIPPED, **self.by_shipped._findings()},
+        }
+
+    def _findings(self) -> dict[str, Any]:
+        return {
+            **self.timeline.summary(),
+            "right_share": round(self.right_share, 6),
+            "episodes_found": {name: list(counts) for name, counts in self.found.items()},
+            "false_episodes": self.n_false,
         }
 
 

@@ -13,6 +13,9 @@ WHY = (
     "well anything works on a person."
 )
 
+SHIPPED = "rhythm4"
+"""Name of the model that comes with ecglens."""
+
 
 def next_steps(backbone: str, folder: Path) -> tuple[tuple[str, str], ...]:
     """Return what to do after the demo: what each command is for, and the command.
@@ -28,6 +31,10 @@ def next_steps(backbone: str, folder: Path) -> tuple[tuple[str, str], ...]:
         (
             "Find the episodes of the virtual Holter again:",
             f"ecglens predict {holter} --model {model} --out episodes",
+        ),
+        (
+            f"Find episodes in a recording by {SHIPPED}, the model that comes with ecglens:",
+            "ecglens predict my_recording.edf --out episodes",
         ),
         (
             "Cut your annotated recordings into windows (a folder of WFDB records):",

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
+from ecglens.evaluation.databases import DatabasesLeftOut, LeftOut, leave_one_database_out
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
-from ecglens.evaluation.protocols import Progress, evaluate, evaluate_holdout, shuffle_labels
+from ecglens.evaluation.nesting import NestedEvaluation, evaluate_nested
+from ecglens.evaluation.protocols import (
+    Progress,
+    evaluate,
+    evaluate_holdout,
+    shuffle_labels,
+    subject_folds,
+)
 from ecglens.evaluation.results import (
     ClassScores,
     DatabaseScores,
@@ -19,8 +27,11 @@ __all__ = [
     "PROTOCOLS",
     "ClassScores",
     "DatabaseScores",
+    "DatabasesLeftOut",
     "EpisodeMatch",
     "Evaluation",
+    "LeftOut",
+    "NestedEvaluation",
     "Progress",
     "ProtocolResult",
     "Score",
@@ -31,7 +42,10 @@ __all__ = [
     "check_no_leak",
     "evaluate",
     "evaluate_holdout",
+    "evaluate_nested",
+    "leave_one_database_out",
     "match_episodes",
     "shuffle_labels",
+    "subject_folds",
     "sweep_layers",
 ]

@@ -130,9 +130,32 @@ def evaluate_holdout(
     both = np.concatenate([train.subjects, test.subjects])
     check_no_leak(both, np.arange(n), np.arange(n, len(both)), "holdout")
     _check_size(classifier, n, train.features.shape[1], "holdout")
-    predicted = _fit_predict(classifier, train.features, train.labels, test.features, "holdout")
+    predicted = fit_predict(classifier, train.features, train.labels, test.features, "holdout")
     folds = np.zeros(len(predicted), dtype=np.int64)
     return summarise("holdout", test, train.classes, predicted, folds, n_bootstrap, random_state)
+
+
+def subject_folds(
+    labels: npt.ArrayLike, subjects: npt.ArrayLike, *, n_splits: int = 10, random_state: int = 0
+) -> list[Split]:
+    """Return the subject-wise folds of :func:`evaluate`: indices of training and test windows.
+
+    Args:
+        labels: class of each window, shape (n,).
+        subjects: person of each window, shape (n,).
+        n_splits: number of folds, at least 2.
+        random_state: seed of the folds.
+
+    Raises:
+        UsageError: ``n_splits`` is under 2.
+        EvaluationError: the windows cannot support the folds; the message says why.
+        LeakError: a fold has a subject on both sides.
+    """
+    check_protocols(("subject",), n_splits)
+    data = check_data(np.zeros((np.size(labels), 1)), labels, subjects)
+    check_classes(data)
+    check_subjects(data, n_splits)
+    return _splits(data, "subject", n_splits, random_state)
 
 
 def shuffle_labels(labels: npt.ArrayLike, random_state: int) -> npt.NDArray[np.str_]:
@@ -213,7 +236,7 @@ def _predictions(
     for train, _, where in folds:
         _check_size(classifier, len(train), data.features.shape[1], where)
     work = (
-        delayed(_fit_predict)(
+        delayed(fit_predict)(
             classifier, data.features[train], data.labels[train], data.features[test], where
         )
         for train, test, where in folds
@@ -233,7 +256,7 @@ def _check_size(classifier: Any, n_windows: int, n_features: int, where: str) ->
         raise EvaluationError(f"{where}: {error}") from error
 
 
-def _fit_predict(
+def fit_predict(
     classifier: Any,
     train_features: npt.NDArray[Any],
     train_labels: npt.NDArray[np.str_],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +32,15 @@ class Evidence:
         end_s: its end.
         low_hz: lower edge of the narrowest band of rows that holds two thirds of it.
         high_hz: upper edge.
+        repetition_share: share of it that lies in the correlogram, in how QRS complexes repeat; 0
+            where the image has none.
     """
 
     start_s: float
     end_s: float
     low_hz: float
     high_hz: float
+    repetition_share: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,8 @@ class Explanation:
             None with occlusion, whose heat has no such sum.
         heat: float64 (height, width), nats a point: above 0 it spoke for the class, below against.
         image: float32 (height, width) in [0, 1], the first channel of what the network saw.
-        frequencies_hz: of the rows, falling, shape (height,); they need not be evenly spaced.
+        frequencies_hz: of the rows of the spectrogram, which come first, falling; they need not be
+            evenly spaced.
         times_s: middle of the columns in the record's seconds, shape (width,).
         method: ``"activation"`` or ``"occlusion"``.
         signal: the window in mV, short gaps bridged, shape (n_samples,).
@@ -63,6 +67,8 @@ class Explanation:
         start_s: its start in the record in seconds.
         record_id: of the record, ``""`` where none was named.
         lead: of the record, likewise.
+        lags_s: of the rows of the correlogram, if there are any, below the spectrogram, rising. A
+            column of it tells of more time than its place: of all that is compared.
     """
 
     label: str
@@ -79,10 +85,11 @@ class Explanation:
     start_s: float = 0.0
     record_id: str = ""
     lead: str = ""
+    lags_s: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def time_course(self) -> Floats:
-        """Heat of each column, summed over frequency, in nats, shape (width,)."""
+        """Heat of each column, summed over its rows, in nats, shape (width,)."""
         return np.asarray(self.heat.sum(axis=0))
 
     @property
@@ -96,13 +103,15 @@ class Explanation:
         if not spoke_for.any():
             return None
         first, last = _narrowest(spoke_for.sum(axis=0))
-        top, bottom = _narrowest(spoke_for.sum(axis=1))
+        spectral, repeating = np.split(spoke_for.sum(axis=1), [len(self.frequencies_hz)])
+        top, bottom = _narrowest(spectral)
         column_s = (self.end_s - self.start_s) / len(self.times_s)
         return Evidence(
             start_s=self.start_s + first * column_s,
             end_s=self.start_s + last * column_s,
             low_hz=float(self.frequencies_hz[bottom - 1]),
             high_hz=float(self.frequencies_hz[top]),
+            repetition_share=float(repeating.sum() / spoke_for.sum()),
         )
 
     def sentence(self) -> str:
@@ -110,10 +119,13 @@ class Explanation:
         found = self.evidence()
         if found is None:
             return f"nothing in the image speaks for {self.label}"
-        return (
+        said = (
             f"most of what speaks for {self.label} lies at {found.start_s:.1f} to "
             f"{found.end_s:.1f} s, {found.low_hz:.1f} to {found.high_hz:.1f} Hz"
         )
+        if not len(self.lags_s):
+            return said
+        return f"{said}; {found.repetition_share:.0%} of it in how QRS complexes repeat"
 
 
 def _narrowest(mass: Floats) -> tuple[int, int]:
@@ -200,6 +212,7 @@ def explain_window(
         start_s=start_s,
         record_id=record_id,
         lead=lead,
+        lags_s=model.recipe.image.row_lag_s(),
     )
 
 

@@ -33,8 +33,8 @@ RHYTHM: Output = ("rhythm", "measures")
 """The handmade measures of a window, beside the layers of the network."""
 
 BLOCK = 256
-"""Windows per block of the cache. The images of two blocks exist at one time: 33 MB at 128 x 128
-where the three channels are equal, else 100 MB."""
+"""Windows per block of the cache. The images of two blocks exist at one time: 50 MB at 192 x 128
+where the three channels are equal, else 150 MB."""
 
 BATCH = 64
 """Windows whose images are made, shown to the network and pooled together."""
@@ -108,6 +108,11 @@ class Extractor:
                 f"{self.backbone.name!r} was prepared for {self.backbone.image_size[0]} x "
                 f"{self.backbone.image_size[1]}; load it with image_size of the images"
             )
+
+    @property
+    def n_features(self) -> int:
+        """Number of values of a window, over all outputs."""
+        return sum(self._size(output) for output in self.outputs)
 
     def run(
         self, X: npt.ArrayLike, fs: float, *, progress: Callable[[int, int], None] | None = None

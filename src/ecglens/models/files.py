@@ -7,7 +7,7 @@ import io
 import json
 import platform
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,15 +16,22 @@ import numpy as np
 
 from ecglens.backbones import Backbone, backbone_from_onnx
 from ecglens.backbones.cutting import cut_backbone
+from ecglens.classifiers import feature_space
 from ecglens.decisions import FeatureDistance, RejectRule, RhythmChange
+from ecglens.decisions.tables import check_classes, check_number
 from ecglens.decisions.words import FloatArray
-from ecglens.errors import EcglensError, ModelFileError
-from ecglens.features import EngineSettings
+from ecglens.errors import ModelFileError
+from ecglens.features import EngineSettings, Extractor
 from ecglens.files import write_atomically
+from ecglens.guarded import is_regular
 from ecglens.lean_skops import import_skops
+from ecglens.models.bundled import bundled_models, find_model
+from ecglens.models.cards import check_card
+from ecglens.models.head_files import load_head, refuse_untrusted
 from ecglens.models.model import RhythmModel
 from ecglens.npy import read_array
 from ecglens.recipes import Recipe
+from ecglens.records import MAX_FS_HZ, MIN_FS_HZ
 
 FORMAT = "ecglens-model"
 SCHEMA = 2
@@ -33,21 +40,12 @@ SCHEMA = 2
 _MANIFEST, _BACKBONE, _HEAD = "manifest.json", "backbone.onnx", "head.skops"
 _AXES, _CENTRES = "distance_axes.npy", "distance_centres.npy"
 _MAX_MANIFEST = 16 << 20
+_LENGTHS_S = (0.1, 3600.0)
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 _MEMBERS = (
     sorted((_MANIFEST, _BACKBONE, _HEAD)),
     sorted((_MANIFEST, _BACKBONE, _HEAD, _AXES, _CENTRES)),
-)
-
-# Types that skops does not trust by itself and that a calibrated head is made of. None of them
-# runs anything when it is rebuilt.
-TRUSTED_TYPES = (
-    "ecglens.experts.ExpertPool",
-    "ecglens.experts.ImagePCA",
-    "ecglens.heads.MemorySVC",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._TemperatureScaling",
 )
 
 
@@ -62,7 +60,7 @@ def save_model(model: RhythmModel, path: str | Path) -> None:
         OutputError: the file cannot be written.
     """
     head = _canonical(import_skops().dumps(model.head))
-    _refuse_untrusted(head, f"the head of this model ({type(model.head).__name__})")
+    refuse_untrusted(head, f"the head of this model ({type(model.head).__name__})")
     backbone = cut_backbone(model.backbone, model.recipe.layers)
     members = {_BACKBONE: backbone.onnx, _HEAD: head}
     if model.distance is not None:
@@ -103,34 +101,56 @@ def _manifest(
 def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> RhythmModel:
     """Read a model file; hashes are checked and nothing in the file is executed.
 
+    Args:
+        path: of the file, or the name of a model that comes with ecglens (``"rhythm4"``).
+        engine: what is to run the network.
+
     Raises:
         ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"no such model file: {path}; make one with 'ecglens train'")
-    manifest, members = _read_members(path)
-    _check_manifest(manifest, members, path)
+    path = find_model(path)
+    manifest, members = read_parts(path)
     try:
-        classes = tuple(str(label) for label in manifest["classes"])
+        classes = check_classes(manifest["classes"])
         rule, change = _read_decisions(manifest, classes)
-        return RhythmModel(
+        recipe = Recipe.from_dict(manifest["recipe"])
+        backbone = backbone_from_onnx(members[_BACKBONE], f"{path}: {_BACKBONE}")
+        n_features = Extractor(backbone, recipe.outputs(), recipe.image).n_features
+        model = RhythmModel(
             classes=classes,
-            fs=float(manifest["fs"]),
-            length_s=float(manifest["length_s"]),
-            recipe=Recipe.from_dict(manifest["recipe"]),
-            backbone=backbone_from_onnx(members[_BACKBONE], f"{path}: {_BACKBONE}"),
-            head=_load_head(members[_HEAD], classes, path),
-            card=dict(manifest["card"]),
+            fs=check_number(manifest["fs"], MIN_FS_HZ, MAX_FS_HZ, "fs"),
+            length_s=check_number(manifest["length_s"], *_LENGTHS_S, "length_s"),
+            recipe=recipe,
+            backbone=backbone,
+            head=load_head(members[_HEAD], classes, n_features, str(path)),
+            card=check_card(manifest["card"]),
             reject_rule=rule,
             rhythm_change=change,
             distance=_read_distance(members),
             engine=engine or EngineSettings(),
         )
+        _check_distance(model, n_features)
+        return model
     except ModelFileError:
         raise
-    except (EcglensError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # values of wrong kinds surface as errors of many classes
         raise ModelFileError(f"{path} is damaged: {error}; train or copy it again") from error
+
+
+def read_parts(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest of a model file and its other members, whose hashes are right.
+
+    Raises:
+        ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
+    """
+    if not is_regular(path):
+        raise ModelFileError(
+            f"no such model file: {path}; make one with 'ecglens train', or name one that comes "
+            f"with ecglens: {', '.join(bundled_models())}"
+        )
+    manifest, members = _read_members(path)
+    _check_manifest(manifest, members, path)
+    return manifest, members
 
 
 def _read_decisions(
@@ -155,6 +175,17 @@ def _old_rule(min_probability: float, classes: tuple[str, ...]) -> RejectRule:
     if min_probability <= 0:
         return RejectRule.never(classes)
     return RejectRule(classes, 0.0, (min_probability,) * len(classes))
+
+
+def _check_distance(model: RhythmModel, n_features: int) -> None:
+    """Raise ValueError where the distance is of another space than the head's."""
+    if model.distance is not None:
+        space = feature_space(model.head, np.zeros((1, n_features), dtype=np.float32))
+        if space.shape[1] != len(model.distance.axes):
+            raise ValueError(
+                f"its distance is of {len(model.distance.axes)} features, its head of "
+                f"{space.shape[1]}"
+            )
 
 
 def _read_distance(members: Mapping[str, bytes]) -> FeatureDistance | None:
@@ -194,12 +225,15 @@ def _read_members(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             # Stored members cannot be larger than the file: no zip bomb.
             if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
                 raise ModelFileError(f"{foreign} (its members are compressed)")
+            if sum(info.file_size for info in infos) > path.stat().st_size:
+                raise ModelFileError(f"{foreign} (its members promise more than it holds)")
             if archive.getinfo(_MANIFEST).file_size > _MAX_MANIFEST:
                 raise ModelFileError(f"{foreign} (its manifest is over 16 MB)")
             members = {name: archive.read(name) for name in names}
         manifest = json.loads(members.pop(_MANIFEST))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
-        # zipfile answers flags of encryption and unknown versions with RuntimeError.
+    except ModelFileError:
+        raise
+    except Exception as error:  # a damaged archive surfaces as one of many classes
         raise ModelFileError(f"{foreign} ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ModelFileError(f"{foreign} (its manifest is of another kind)")
@@ -222,48 +256,6 @@ def _check_manifest(manifest: Mapping[str, Any], members: Mapping[str, bytes], p
                 f"{path} is damaged: {name} does not have the hash its manifest gives; "
                 "train or copy it again"
             )
-
-
-def _load_head(data: bytes, classes: Sequence[str], path: Path) -> Any:
-    skops = import_skops()
-    _refuse_untrusted(data, str(path))
-    try:
-        head = skops.loads(data, trusted=list(TRUSTED_TYPES))
-        told_apart = [str(label) for label in getattr(head, "classes_", ())]
-    except Exception as error:  # a damaged head surfaces as one of many classes
-        raise ModelFileError(
-            f"{path}: its head cannot be loaded: {error}; train or copy it again"
-        ) from error
-    if not hasattr(head, "predict_proba"):
-        raise ModelFileError(
-            f"{path}: its head is a {type(head).__name__}, not a classifier; train it again"
-        )
-    if told_apart != list(classes):
-        raise ModelFileError(
-            f"{path}: its head does not tell {', '.join(classes)} apart, as its manifest says; "
-            "train or copy it again"
-        )
-    return head
-
-
-def _refuse_untrusted(data: bytes, what: str) -> None:
-    skops = import_skops()
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise ModelFileError(f"{what}: its head is compressed, not as ecglens writes it")
-        untrusted = set(skops.get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
-    except ModelFileError:
-        raise
-    except Exception as error:  # a damaged head surfaces as one of many classes
-        raise ModelFileError(
-            f"{what}: its head is damaged: {error}; train or copy it again"
-        ) from error
-    if untrusted:
-        raise ModelFileError(
-            f"{what} holds types that ecglens does not trust: {', '.join(sorted(untrusted)[:5])}; "
-            "use a scikit-learn classifier"
-        )
 
 
 def _canonical(data: bytes) -> bytes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ecglens.plots.evaluations import plot_confusions, plot_subjects, plot_sweep
-from ecglens.plots.examples import hz_ticks, plot_examples, plot_stretch
+from ecglens.plots.examples import plot_examples, plot_stretch, row_ticks
 from ecglens.plots.explanations import plot_explanation
 from ecglens.plots.recordings import plot_timeline, plot_windows
 from ecglens.plots.saving import render_figure, render_inline, save_figure
 
 __all__ = [
-    "hz_ticks",
     "plot_confusions",
     "plot_examples",
     "plot_explanation",
@@ -20,5 +19,6 @@ __all__ = [
     "plot_windows",
     "render_figure",
     "render_inline",
+    "row_ticks",
     "save_figure",
 ]

@@ -26,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 
 IMAGE_COLOURS = "magma"
 _STRETCH_IN = (4.6, 2.9)
+_LAGS_S = (1.0, 2.0)
 
 
 def plot_examples(
@@ -34,6 +35,8 @@ def plot_examples(
     length_s: float,
     row_hz: npt.ArrayLike,
     frequency_ticks: Sequence[float] | None = None,
+    *,
+    row_lag_s: npt.ArrayLike = (),
 ) -> Figure:
     """Draw one window per class: the ECG and beside it the image the network sees.
 
@@ -42,9 +45,11 @@ def plot_examples(
             image in [0, 1], shape (height, width), row 0 being the highest frequency.
         fs: sampling rate of the signals in Hz.
         length_s: length of the windows in seconds.
-        row_hz: frequency of each row of the images in Hz, falling, shape (height,); see
+        row_hz: frequency of each row of the spectrogram in Hz, falling; see
             ``ImageSettings.row_hz``.
         frequency_ticks: where the frequency axis is labelled, in Hz; by default round numbers.
+        row_lag_s: lag of each row of the correlogram below it in seconds, rising; see
+            ``ImageSettings.row_lag_s``. Empty where the images have none.
 
     Raises:
         UsageError: there is no window, an array has another shape, or ``fs`` is out of range.
@@ -59,7 +64,7 @@ def plot_examples(
     for (left, right), (name, (signal, image)) in zip(rows, windows_by_class.items(), strict=True):
         _draw_trace(left, name, np.asarray(signal, dtype=np.float64), fs)
         _draw_image(right, name, np.asarray(image, dtype=np.float64), length_s)
-        label_hz(right, row_hz, frequency_ticks)
+        label_rows(right, row_hz, frequency_ticks, row_lag_s)
     for axes in rows[-1]:
         axes.set_xlim(0, length_s)
         axes.set_xlabel("seconds")
@@ -73,6 +78,7 @@ def plot_stretch(
     fs: float,
     row_hz: npt.ArrayLike,
     *,
+    row_lag_s: npt.ArrayLike = (),
     origin_s: float = 0.0,
     marks: Mapping[str, float] | None = None,
 ) -> Figure:
@@ -83,7 +89,9 @@ def plot_stretch(
         images: one channel of each image in [0, 1], shape (n_windows, height, width), row 0 being
             the highest frequency.
         fs: sampling rate of the windows in Hz.
-        row_hz: frequency of each row of the images in Hz, falling, shape (height,).
+        row_hz: frequency of each row of the spectrogram in Hz, falling.
+        row_lag_s: lag of each row of the correlogram below it in seconds, rising; empty where the
+            images have none.
         origin_s: what the time axis shows at the first sample, in seconds.
         marks: moments to mark, on that axis, by name.
 
@@ -108,7 +116,7 @@ def plot_stretch(
     upper.set_axisbelow(True)
     tidy(upper, spines=()).tick_params(length=0)
     _draw_images(lower, pictures, origin_s, signals.shape[1] / fs)
-    label_hz(lower, row_hz, None)
+    label_rows(lower, row_hz, None, row_lag_s)
     for axes in (upper, lower):
         _draw_marks(axes, marks or {}, named=axes is upper)
     lower.set_xlim(origin_s, origin_s + signals.size / fs)
@@ -148,25 +156,43 @@ def _draw_marks(axes: Axes, marks: Mapping[str, float], *, named: bool) -> None:
             )
 
 
-def hz_ticks(
-    row_hz: npt.ArrayLike, ticks: Sequence[float] | None = None
+def row_ticks(
+    row_hz: npt.ArrayLike,
+    ticks: Sequence[float] | None = None,
+    row_lag_s: npt.ArrayLike = (),
 ) -> list[tuple[float, str]]:
-    """Return where an image is labelled, from 0 (bottom) to 1 (top), and the frequency in Hz.
+    """Return where the rows of an image are labelled, from 0 (bottom) to 1 (top), and how.
 
     Args:
-        row_hz: frequency of each row of the image in Hz, falling, shape (height,).
+        row_hz: frequency of each row of the spectrogram in Hz, falling.
         ticks: frequencies to label; by default round ones that stand far enough apart.
+        row_lag_s: lag of each row of the correlogram below it in seconds, rising, or empty.
     """
     rows_hz = np.asarray(row_hz, dtype=np.float64)[::-1]
-    places = np.linspace(0, 1, len(rows_hz))
+    lags_s = np.asarray(row_lag_s, dtype=np.float64)
+    edge = len(lags_s) / (len(rows_hz) + len(lags_s))
+    places = np.linspace(edge, 1, len(rows_hz))
     chosen = _round_hz(rows_hz, places) if ticks is None else list(ticks)
-    return [(float(np.interp(hz, rows_hz, places)), f"{hz:g}") for hz in chosen]
+    marks = [(float(np.interp(hz, rows_hz, places)), f"{hz:g}") for hz in chosen]
+    for lag_s in _LAGS_S:
+        if len(lags_s) and lags_s[0] <= lag_s <= lags_s[-1]:
+            share = (lag_s - lags_s[0]) / (lags_s[-1] - lags_s[0])
+            marks.append((edge * (1 - float(share)), f"{lag_s:g} s"))
+    return marks
 
 
-def label_hz(axes: Axes, row_hz: npt.ArrayLike, ticks: Sequence[float] | None) -> None:
-    """Label the frequency axis of an image whose rows run from 0 to 1."""
-    places, texts = zip(*hz_ticks(row_hz, ticks), strict=True)
+def label_rows(
+    axes: Axes,
+    row_hz: npt.ArrayLike,
+    ticks: Sequence[float] | None,
+    row_lag_s: npt.ArrayLike = (),
+) -> None:
+    """Label the rows of an image, which run from 0 to 1, and part its correlogram off."""
+    places, texts = zip(*row_ticks(row_hz, ticks, row_lag_s), strict=True)
     axes.set_yticks(places, texts)
+    n_lags = np.size(row_lag_s)
+    if n_lags:
+        axes.axhline(n_lags / (np.size(row_hz) + n_lags), color="white", linewidth=0.8)
 
 
 def _round_hz(rows_hz: FloatArray, places: FloatArray) -> list[float]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ecglens.explanation import Explanation
-from ecglens.plots.examples import label_hz
+from ecglens.plots.examples import label_rows
 from ecglens.plots.style import INK, SMALL_PT, WIDTH_IN, new_figure, set_title, tidy
 
 # Orange for, blue against: told apart with every kind of colour vision, and by the sign of their
@@ -105,7 +105,7 @@ def _draw_heat(axes: Axes, explanation: Explanation) -> None:
                 colors=colour, linestyles=dashes, linewidths=(1.0, 1.5, 2.0)[: len(levels)],
             )  # fmt: skip
     axes.set_ylabel("Hz")
-    label_hz(axes, explanation.frequencies_hz, None)
+    label_rows(axes, explanation.frequencies_hz, None, explanation.lags_s)
     tidy(axes)
     handles = [
         Line2D([], [], color=FOR, linewidth=1.5, label=f"for {explanation.label}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
@@ -14,6 +14,7 @@ from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
 from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
+from ecglens.prediction.doubts import doubts_of_rate
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
@@ -28,15 +29,6 @@ from ecglens.windows import (
     lead_rows,
     window_blocks,
 )
-
-PLAUSIBLE_RATE = (40.0, 130.0)
-"""Median heart rate of a record in beats/min outside of which its sampling rate is doubted: hearts
-at rest beat 50 to 100 times, and a rate wrong by two makes 35 or 140 of 70."""
-
-_ENOUGH_RATES = 3
-
-_FEW_RATES = 0.1
-"""Share of the readable windows with a heart rate, below which beats are said to be missing."""
 
 
 class WindowJudgement(Protocol):
@@ -119,7 +111,8 @@ def predict_record(
             "a longer hop would leave time unjudged"
         )
     rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    names, judged = _gather(model, record, rule, journal, progress)
+    rows = lead_rows(record, rule.leads)
+    judged = _gather(model, record, rule, rows, journal, progress)
     evidence = join_leads(judged)
     decision = decide(
         evidence.probabilities,
@@ -131,7 +124,7 @@ def predict_record(
     )
     timeline = Timeline(
         record_id=record.record_id,
-        lead="+".join(names),
+        lead="+".join(record.lead_names[row] for row in rows),
         duration_s=record.duration_s,
         length_s=rule.n_samples / rule.fs,
         hop_s=rule.hop_samples / rule.fs,
@@ -144,18 +137,18 @@ def predict_record(
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
-    return replace(timeline, notes=_notes(model, record, timeline))
+    return replace(timeline, notes=_notes(model, record, rows[0], timeline))
 
 
 def _gather(
     model: WindowClassifier,
     record: Recording,
     rule: WindowRule,
+    rows: Sequence[int],
     journal: Journal | None,
     progress: Callable[[int, int], None] | None,
-) -> tuple[list[str], list[Evidence]]:
-    """Return the names of the leads that were judged, and the evidence of all windows of each."""
-    rows = lead_rows(record, rule.leads)
+) -> list[Evidence]:
+    """Return the evidence of all windows of each lead that is judged."""
     judged: list[Evidence] = []
     done, total = 0, count_windows(record, rule) * len(rows)
     for row in rows:
@@ -172,7 +165,7 @@ def _gather(
             if progress is not None:
                 progress(done, total)
         judged.append(Evidence.join(parts))
-    return [record.lead_names[row] for row in rows], judged
+    return judged
 
 
 def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
@@ -200,7 +193,9 @@ def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
     )
 
 
-def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tuple[str, ...]:
+def _notes(
+    model: WindowClassifier, record: Recording, row: int, timeline: Timeline
+) -> tuple[str, ...]:
     notes = list(record.notes)
     subject = subject_of(record)
     if subject in model.training_subjects:
@@ -209,25 +204,5 @@ def _notes(model: WindowClassifier, record: Recording, timeline: Timeline) -> tu
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     n_readable = int((timeline.labels != UNREADABLE).sum())
-    notes += _doubt_of_rate(timeline.heart_rate, n_readable)
+    notes += doubts_of_rate(record, row, timeline.heart_rate, n_readable)
     return tuple(notes)
-
-
-def _doubt_of_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list[str]:
-    """Say that a heart rate is one that hardly anyone keeps for a whole record, or is none."""
-    n_known = int(np.isfinite(heart_rate).sum())
-    if n_readable >= _ENOUGH_RATES and n_known < _FEW_RATES * n_readable:
-        return [
-            f"beats can be counted in {n_known} of {n_readable} readable windows; "
-            "if there are beats, is the sampling rate right (--fs)?"
-        ]
-    if n_known < _ENOUGH_RATES:
-        return []
-    usual = float(np.nanmedian(heart_rate))
-    slowest, fastest = PLAUSIBLE_RATE
-    if slowest <= usual <= fastest:
-        return []
-    return [
-        f"the median heart rate is {usual:.0f}/min, which is doubtful; "
-        "is the sampling rate right (--fs)?"
-    ]

@@ -191,7 +191,9 @@ def _lead(path: Path, name: str, value: Any) -> tuple[LeadName, npt.NDArray[np.f
     if of_origin is not None and of_scale is not None:
         origin *= of_origin / of_scale
     digits = _digits(path, name, parts["digits"].text or "")
-    return LeadName(plain_lead(name), unit), (origin + scale * digits).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities are missing samples
+        values = (origin + scale * digits).astype(np.float32)
+    return LeadName(plain_lead(name), unit), values
 
 
 def _digits(path: Path, name: str, text: str) -> npt.NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,18 +15,18 @@ from ecglens.errors import RecordError, suggest
 from ecglens.npy import AnyArray, map_array, read_array
 from ecglens.readers.assembly import (
     MAX_LEADS,
-    MAX_VALUES,
     LeadName,
     agree_on_fs,
     choose_leads,
     file_fs,
     make_source,
 )
-from ecglens.readers.source import ArraySamples, RecordSource
+from ecglens.readers.source import MAX_VALUES, ArraySamples, RecordSource
 
 MAX_ARRAY_BYTES = 8 * MAX_VALUES
-# Deflate packs at most 1,032 to 1; a real signal never comes close.
-MAX_PACKING = 1000
+# Deflate packs at most 1,032 to 1; a real signal never comes close, a lead that is off might.
+MAX_PACKING = 100
+_ALWAYS_FITS = 2**26
 _WANTED = "floats in mV"
 MEMBERS = ("signal", "fs", "leads", "units", "subject", "gain")
 # A first axis so many times longer than the second is time, not leads.
@@ -82,12 +81,14 @@ def open_npz(path: Path, fs: float | None) -> RecordSource:
             members = {info.filename: info for info in archive.infolist()}
             if said := _said_of(members):
                 raise RecordError(f"{path} {said}")
+            _check_packing(path, list(members.values()))
             arrays = {
                 name.removesuffix(".npy"): _member(path, archive, info)
                 for name, info in members.items()
             }
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        # RuntimeError: encrypted members; NotImplementedError, of unknown packing, is one too.
+    except RecordError:
+        raise
+    except Exception as error:  # a damaged archive surfaces as one of many classes
         raise RecordError(f"{path} is not a whole NPZ file: {error}; save it again") from error
     return source_of(path, arrays, fs)
 
@@ -108,13 +109,14 @@ def _said_of(members: Iterable[str]) -> str:
     return next((said for marks, said in _OWN_FILES.items() if marks <= found), "")
 
 
+def _check_packing(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a file whose members, of which each may lie about itself, unpack to far too much."""
+    size, unpacked = path.stat().st_size, sum(info.file_size for info in members)
+    if unpacked > min(MAX_ARRAY_BYTES, max(_ALWAYS_FITS, size * MAX_PACKING)):
+        raise RecordError(f"{path} would unpack {size} bytes to {unpacked}; that is no recording")
+
+
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
-    packed = max(info.compress_size, 64)
-    if info.file_size > min(MAX_ARRAY_BYTES, packed * MAX_PACKING):
-        raise RecordError(
-            f"{path}: {info.filename!r} would unpack {info.compress_size} bytes to "
-            f"{info.file_size}; that is no recording"
-        )
     data = archive.read(info)
     with _named_errors(path):
         return read_array(lambda: io.BytesIO(data), info.file_size, wanted=_WANTED)
@@ -231,7 +233,12 @@ def _words(path: Path, arrays: Mapping[str, AnyArray], name: str) -> list[str]:
         array = np.char.decode(array.astype(np.bytes_), "utf-8", "replace")
     if array.dtype.kind not in ("U", "i", "u") or array.ndim > 1:
         raise RecordError(f"{path}: {name} holds {array.dtype} values; it must be text")
-    return [str(word) for word in array.reshape(-1)]
+    try:
+        words = [str(word) for word in array.reshape(-1)]
+        "".join(words).encode()
+    except ValueError as error:  # text as NumPy stores it may hold numbers that are no characters
+        raise RecordError(f"{path}: {name} holds no text: {error}; save it again") from error
+    return words
 
 
 def _leads(path: Path, n_leads: int, names: list[str], units: list[str]) -> list[LeadName]:

@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from ecglens.errors import RecordError
-from ecglens.readers.source import RecordSource, Samples
+from ecglens.guarded import real_path
+from ecglens.readers.source import MAX_VALUES, RecordSource, Samples
 from ecglens.records import MAX_FS_HZ, MIN_FS_HZ, FloatArray, Lead, RhythmSpan
 
 MAX_LEADS = 256
-# Two gigabytes of float32: a day of twelve leads at 500 Hz. It bounds what a small file may claim.
-MAX_VALUES = 2**29
 # No surface ECG comes near; a file without units that holds more is probably in uV or counts.
 PLAUSIBLE_MV = 50.0
+# What is filled in for gaps, and what a repetitive file unpacks to, is bounded by what is stored.
+_ALWAYS_FITS = 2**25
+_MOST_FILLED = 64
 _VALUES_AT_A_TIME = 2**20
 
 _MV_PER_UNIT = {"v": 1e3, "volt": 1e3, "volts": 1e3, "mv": 1.0, "millivolt": 1.0, "uv": 1e-3}
@@ -45,6 +47,11 @@ class LeadName:
     def described(self) -> str:
         """Name with the unit in brackets, for messages."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+def most_values(stored: int) -> int:
+    """Return how many values a record may have of which so many are stored, in bytes or samples."""
+    return min(MAX_VALUES, max(_ALWAYS_FITS, stored * _MOST_FILLED))
 
 
 def mv_per_unit(unit: str) -> float | None:
@@ -165,7 +172,7 @@ def make_source(
 
 
 def _database(path: Path) -> str:
-    folder = path.resolve().parent
+    folder = real_path(path).parent
     above = folder.parent.name if _VERSION.fullmatch(folder.name) else ""
     return above or folder.name
 

@@ -125,7 +125,8 @@ class DicomSamples:
         for place, row in enumerate(rows):
             channel = self._group.channels[self._kept[row]]
             counts = self._group.counts[start:stop, self._kept[row]]
-            found[place] = counts * channel.scale + channel.baseline
+            with np.errstate(over="ignore", invalid="ignore"):  # infinities are missing samples
+                found[place] = counts * channel.scale + channel.baseline
             if self._group.padding is not None:
                 found[place, counts == self._group.padding] = np.nan
         return found

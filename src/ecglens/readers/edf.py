@@ -13,12 +13,12 @@ import numpy.typing as npt
 from ecglens.errors import RecordError
 from ecglens.lead_names import names_ecg, plain_lead
 from ecglens.readers.assembly import (
-    MAX_VALUES,
     LeadName,
     agree_on_fs,
     choose_leads,
     file_fs,
     make_source,
+    most_values,
     subject_of,
 )
 from ecglens.readers.edf_annotations import BYTES_AT_A_TIME, EdfAnnotations, read_annotations
@@ -145,10 +145,11 @@ def _runs(
         start = max(end, round(float(at[first])))
         end = start + (last - first) * per_record
         runs.append(Run(first, last, start))
-    if end * len(chosen) > MAX_VALUES:
+    most = most_values(header.n_records * per_record * len(chosen))
+    if end * len(chosen) > most:
         raise RecordError(
             f"{header.path}: the data records and gaps make {end} samples of {len(chosen)} "
-            f"leads, more than {MAX_VALUES} values; split the file"
+            f"leads, more than {most} values; split the file"
         )
     return runs
 
@@ -204,13 +205,14 @@ class EdfSamples:
                     found[place, at + skipped : at + skipped + len(x)] = x
         return found
 
-    def _decode(self, raw: npt.NDArray[np.uint8], signal: EdfSignal) -> npt.NDArray[np.float64]:
+    def _decode(self, raw: npt.NDArray[np.uint8], signal: EdfSignal) -> FloatArray:
         width = self._header.sample_bytes
         stored = raw[:, signal.offset : signal.offset + signal.per_record * width]
         counts = _counts(np.ascontiguousarray(stored).reshape(-1, width))
         (low, high), (lowest, highest) = signal.physical, signal.digital
         scale = (high - low) / (highest - lowest)
-        return np.asarray((counts - lowest) * scale + low, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are missing samples
+            return np.asarray((counts - lowest) * scale + low, dtype=np.float32)
 
 
 def _counts(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:

@@ -137,7 +137,7 @@ def read_edf_header(path: Path) -> EdfHeader:
     sample_bytes = 3 if fixed[:8] == BDF_MARK else 2
     signals = _signals(path, fields, sample_bytes)
     record_s = _number(fixed[244:252])
-    if not record_s >= 0:
+    if not 0 <= record_s < math.inf:
         raise _no_number(path, "seconds a data record", fixed[244:252])
     held = (size - expected) // _record_bytes(signals, sample_bytes)
     n_records, notes = _n_records(path, fixed[236:244], held)

@@ -14,8 +14,7 @@ import numpy as np
 from ecglens.errors import RecordError
 from ecglens.npy import AnyArray
 from ecglens.readers.arrays import MAX_PACKING, source_of
-from ecglens.readers.assembly import MAX_VALUES
-from ecglens.readers.source import RecordSource
+from ecglens.readers.source import MAX_VALUES, RecordSource
 
 MARKS = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -161,7 +160,7 @@ def _measure(path: Path, file: IO[bytes], length: int) -> None:
         while data and not inflate.eof:
             unpacked += len(inflate.decompress(data, _BYTES_AT_A_TIME))
             data = inflate.unconsumed_tail
-            if unpacked > max(_ALWAYS_FITS, length * MAX_PACKING // 10):
+            if unpacked > max(_ALWAYS_FITS, length * MAX_PACKING):
                 raise RecordError(
                     f"{path} unpacks {length} bytes to over {unpacked}; that is no recording"
                 )
@@ -196,7 +195,7 @@ def _check_dataset(path: Path, data: Any) -> None:
             f"{path}: {data.name} lies in another file, which is not opened; save it as a whole"
         )
     size, held = data.size * data.dtype.itemsize, data.id.get_storage_size()
-    if data.dtype.kind not in "fiu" or size > max(_ALWAYS_FITS, held * MAX_PACKING // 10):
+    if data.dtype.kind not in "fiu" or size > max(_ALWAYS_FITS, held * MAX_PACKING):
         raise RecordError(
             f"{path}: {data.name} declares {size} bytes of {data.dtype} and holds {held}; that is "
             "no recording"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import MAX_LEADS, MAX_VALUES, choose_leads, make_source
+from ecglens.readers.assembly import MAX_LEADS, choose_leads, make_source, most_values
 from ecglens.readers.source import RecordSource
 from ecglens.readers.text import lead_of
 from ecglens.readers.timing import is_timing, read_timing
@@ -23,7 +23,7 @@ MARK = b"PAR1"
 OWN_KEY = b"ecglens"
 """In the metadata of a file that this program wrote: it holds results, not a recording."""
 # A table of numbers never packs better.
-MAX_PACKING = 1000
+MAX_PACKING = 100
 _ALWAYS_FITS = 2**26
 _ROWS_AT_A_TIME = 2**16
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
@@ -174,10 +174,11 @@ def _check_size(path: Path, meta: Any, names: Sequence[str]) -> None:
         raise RecordError(
             f"{path} has {len(names)} columns of numbers; a column is a lead, at most {MAX_LEADS}"
         )
-    if meta.num_rows * len(names) > MAX_VALUES or unpacked > max(_ALWAYS_FITS, size * MAX_PACKING):
+    most = most_values(size)
+    if meta.num_rows * len(names) > most or unpacked > max(_ALWAYS_FITS, size * MAX_PACKING):
         raise RecordError(
             f"{path} declares {meta.num_rows} rows of {len(names)} columns in {size} bytes, more "
-            f"than {MAX_VALUES} values or than it can hold; split it"
+            f"than {most} values or than it can hold; split it"
         )
 
 

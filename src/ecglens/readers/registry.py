@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
+from ecglens.guarded import is_regular, kind_of, lies_in
 from ecglens.readers import (
     aecg,
     arrays,
@@ -181,24 +182,22 @@ def files_of(path: str | os.PathLike[str]) -> list[Path]:
     parts = wfdb_header.parts_of(header)
     below = [each for part in parts if part.suffix == ".hea" for each in wfdb_header.parts_of(part)]
     notes = [header.with_suffix(f".{ending}") for ending in USUAL_ANNOTATORS]
-    inside = header.parent.resolve()
     return [
         each
-        for each in dict.fromkeys([header, *parts, *below, *filter(Path.exists, notes)])
+        for each in dict.fromkeys([header, *parts, *below, *filter(is_regular, notes)])
         # A name that leads elsewhere is refused when the record is opened.
-        if each.resolve().is_relative_to(inside)
+        if lies_in(each, header.parent)
     ]
 
 
 def _visible_files(top: Path) -> Iterator[Path]:
-    inside = top.resolve()
     for folder, subfolders, names in os.walk(top):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
-            if name.startswith(".") or not path.is_file():
+            if name.startswith(".") or not is_regular(path):
                 continue
-            if path.resolve().is_relative_to(inside):
+            if lies_in(path, top):
                 yield path
 
 
@@ -206,7 +205,7 @@ def _format_of(path: Path) -> Format | None:
     """Return the format of a file by its content, then by its ending; None for WFDB and others."""
     suffix = path.suffix.lower()
     # PhysioNet's MATLAB files are WFDB signal files, whose headers state the gains.
-    if suffix == ".hea" or (suffix == ".mat" and _is_file(path.with_suffix(".hea"))):
+    if suffix == ".hea" or (suffix == ".mat" and is_regular(path.with_suffix(".hea"))):
         return None
     head = _head(path)
     for known in FORMATS:
@@ -217,7 +216,7 @@ def _format_of(path: Path) -> Format | None:
 
 def _head(path: Path) -> bytes:
     """Return the first bytes of a file, none where it cannot be read or may never end."""
-    if not _is_file(path):
+    if not is_regular(path):
         return b""
     try:
         with path.open("rb") as file:
@@ -235,7 +234,7 @@ def _header_of(path: Path) -> Path:
     if path.suffix:
         candidates.append(path.with_suffix(".hea"))
     for header in candidates:
-        if _is_file(header):
+        if is_regular(header):
             return header
     _check_file(path)
     if path.suffix.lower() == ".dat":
@@ -243,20 +242,8 @@ def _header_of(path: Path) -> Path:
     raise RecordError(f"{path} is of no format that ecglens reads; it reads {LOOKED_FOR}")
 
 
-def _is_file(path: Path) -> bool:
-    return _mode(path) == stat.S_IFREG
-
-
-def _mode(path: Path) -> int:
-    """Return the kind of file, 0 where none can be reached (also for a name that is too long)."""
-    try:
-        return stat.S_IFMT(path.stat().st_mode)
-    except OSError:
-        return 0
-
-
 def _check_file(path: Path) -> None:
-    mode = _mode(path)
+    mode = kind_of(path)
     if mode == 0:
         raise RecordError(f"no such file or record: {path}")
     if mode == stat.S_IFDIR:

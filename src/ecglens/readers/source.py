@@ -9,7 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.errors import RecordError
 from ecglens.records import FloatArray, Lead, Record, Recording, RhythmSpan
+
+# Two gigabytes of float32: a day of twelve leads at 500 Hz.
+MAX_VALUES = 2**29
 
 
 class Samples(Protocol):
@@ -60,8 +64,13 @@ class RecordSource(Recording):
         """Read all samples into memory.
 
         Raises:
-            RecordError: the file cannot be decoded.
+            RecordError: the file cannot be decoded, or is too long to be read as a whole.
         """
+        if self.n_samples * self.n_leads > MAX_VALUES:
+            raise RecordError(
+                f"record {self.record_id!r} has {self.n_samples} samples of {self.n_leads} leads, "
+                f"more than {MAX_VALUES} values; read it in stretches, with open_record"
+            )
         return Record(
             signal=self.read(0, self.n_samples),
             fs=self.fs,
@@ -100,5 +109,6 @@ class ArraySamples:
         picked = [self._rows[row] for row in rows]
         values = self._lend()[:, start:stop][picked]
         if self._gain is not None:
-            return np.asarray(values / self._gain[list(rows), np.newaxis])
+            with np.errstate(over="ignore", invalid="ignore"):  # infinities are reported as such
+                return np.asarray(values / self._gain[list(rows), np.newaxis])
         return values.astype(np.result_type(values, np.float32), copy=False)

@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import file_fs
+from ecglens.guarded import is_regular, kind_of, lies_in
+from ecglens.readers.assembly import MAX_LEADS, file_fs
 from ecglens.records import MAX_FS_HZ
 
 MAX_HEADER_BYTES = 4 * 2**20
 DEFAULT_GAIN = 200.0  # counts per mV, where the header gives 0 or none (header-5)
+_SHOWN = 60
 GAP = "~"  # stands for a stretch, or a lead, without samples
 
-_RECORD_NAME = re.compile(r"[^\s/]+(?:/(\d+))?")
+# Numbers of a bounded length: Python refuses to convert more than 4300 digits.
+_RECORD_NAME = re.compile(r"[^\s/]+(?:/([0-9]{1,9}))?")
 _FS = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)(?:/\S*)?")
-_STORAGE = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
-_GAIN = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)(?:\((-?\d+)\))?(?:/(\S+))?")
+_STORAGE = re.compile(r"([0-9]{1,9})(?:x([0-9]{1,9}))?(?::([0-9]{1,15}))?(?:\+([0-9]{1,15}))?")
+_GAIN = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)(?:\((-?[0-9]{1,15})\))?(?:/(\S+))?")
 _CLOCK = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d*)?")
 _DATE = re.compile(r"\d{1,2}/\d{1,2}/\d{1,4}")
-_COUNT = re.compile(r"\d{1,15}")
+_COUNT = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,10 @@ def read_header(path: Path) -> Header:
     n_signals = int(tokens[1])
     if n_signals == 0:
         raise RecordError(f"{path} declares no signals; a record needs at least one lead")
+    if n_signals > MAX_LEADS:
+        raise RecordError(
+            f"{path} declares {n_signals} signals, over {MAX_LEADS}; that is no ECG: split it"
+        )
     fs, n_frames = _rate_and_length(path, tokens[2:4])
     notes = _record_notes(path, tokens)
     if name[1] is not None:
@@ -96,7 +103,7 @@ def read_header(path: Path) -> Header:
 def parts_of(path: Path) -> list[Path]:
     """Return the headers of a record's segments and its signal files, which may not be there.
 
-    There are none where the header cannot be read.
+    There are none where the header cannot be read; names that lead elsewhere do not count.
     """
     try:
         header = read_header(path)
@@ -104,7 +111,8 @@ def parts_of(path: Path) -> list[Path]:
         return []
     segments = [f"{name}.hea" for name, _ in header.segments if name != GAP]
     files = [line.file for line in header.signals if line.file != GAP]
-    return [path.parent / name for name in dict.fromkeys([*segments, *files])]
+    names = dict.fromkeys(name for name in (*segments, *files) if _is_plain(name))
+    return [path.parent / name for name in names]
 
 
 def member(header: Path, name: str) -> Path:
@@ -113,21 +121,30 @@ def member(header: Path, name: str) -> Path:
     Raises:
         RecordError: the name leads elsewhere or the file is missing.
     """
-    if not name or name in {".", "..", "-"} or re.search(r"[/\\\0]|^[A-Za-z]:", name):
+    if not _is_plain(name):
         raise RecordError(
-            f"{header} names the file {name!r}; only files in the header's own folder are opened"
+            f"{header} names the file {_shown(name)}; only files in the header's own folder are "
+            "opened"
         )
     path = header.with_name(name)
-    if not path.resolve().is_relative_to(header.parent.resolve()):
+    if not lies_in(path, header.parent):
         raise RecordError(
-            f"{header} names the file {name!r}, a link that leads out of the folder; "
+            f"{header} names the file {_shown(name)}, a link that leads out of the folder; "
             "only files in the header's own folder are opened"
         )
-    if not path.is_file():
-        raise RecordError(
-            f"{header} names the file {name!r}, which is not in its folder; put it there"
-        )
+    if not is_regular(path):
+        what = "not a regular file" if kind_of(path) else "not in its folder"
+        raise RecordError(f"{header} names the file {_shown(name)}, which is {what}; put it there")
     return path
+
+
+def _is_plain(name: str) -> bool:
+    """Tell whether a name is that of a file in the header's own folder."""
+    return name not in {"", ".", "..", "-"} and not re.search(r"[/\\\0]|^[A-Za-z]:", name)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
 
 
 def _lines(path: Path) -> list[str]:

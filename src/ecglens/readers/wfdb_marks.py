@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ecglens.errors import RecordError
 from ecglens.readers.wfdb_header import member
 
-MAX_ANNOTATION_BYTES = 16 * 2**20  # a day of beats has 0.3 MB
+MAX_ANNOTATION_BYTES = 4 * 2**20  # a day of beats has 0.3 MB
 # Annotation codes.
 NOTE, RHYTHM, VF_START, VF_END, LAST_CODE = 22, 28, 32, 33, 49
 SKIP, FIRST_FIELD, AUX = 59, 60, 63

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,12 @@ import numpy as np
 
 from ecglens.errors import RecordError
 from ecglens.readers.assembly import (
-    MAX_VALUES,
     LeadName,
     agree_on_fs,
     choose_leads,
     file_fs,
     make_source,
+    most_values,
     mv_per_unit,
 )
 from ecglens.readers.source import ArraySamples, RecordSource, Samples
@@ -26,6 +27,8 @@ from ecglens.records import FloatArray
 
 # No count of 32 bits over a gain above this reaches the limit of float32 (3e38).
 _TINY_GAIN = 1e-25
+# A segment may come again, but each time costs the time to decode it.
+_MOST_REPEATS = 100
 
 
 def open_wfdb(
@@ -111,6 +114,12 @@ def _parts(header: Header) -> list[Part]:
         return [Part(header, 0, measure(header))]
     parts: list[Part] = []
     start = 0
+    often = Counter(name for name, _ in header.segments if name != GAP).most_common(1)
+    if often and often[0][1] > _MOST_REPEATS:
+        raise RecordError(
+            f"{header.path} lists the segment {often[0][0][:60]!r} {often[0][1]} times; at most "
+            f"{_MOST_REPEATS} times are read: correct the header"
+        )
     for index, (name, length) in enumerate(header.segments):
         if name != GAP:
             segment = read_header(member(header.path, f"{name}.hea"))
@@ -180,11 +189,12 @@ class WfdbSamples:
         per_frame: int,
     ) -> None:
         self.n_samples = parts[-1].end * per_frame
-        if len(parts) > 1 and self.n_samples * len(lines) > MAX_VALUES:
+        stored = sum(part.end - part.start for part in parts) * per_frame * len(lines)
+        if len(parts) > 1 and self.n_samples * len(lines) > most_values(stored):
             raise RecordError(
                 f"{parts[0].header.path.parent}: the segments and gaps make {self.n_samples} "
-                f"samples of {len(lines)} leads, more than {MAX_VALUES} values; read the segments "
-                "one by one"
+                f"samples of {len(lines)} leads, more than {most_values(stored)} values; read the "
+                "segments one by one"
             )
         by_name = parts[0].end == 0
         self._parts = [

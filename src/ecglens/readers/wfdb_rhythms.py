@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
+from ecglens.guarded import kind_of
 from ecglens.readers.spans import cut_out, fill_between
 from ecglens.readers.wfdb_episodes import find_episodes
 from ecglens.readers.wfdb_marks import RHYTHM, VF_END, VF_START, Mark, read_marks
@@ -78,13 +79,13 @@ def read_rhythms(
     if annotator is not None:
         if not re.fullmatch(r"\w+", annotator):
             raise UsageError(f"annotator={annotator!r} is not a file ending; give one like 'atr'")
-        if not header.with_suffix(f".{annotator}").exists():
+        if not kind_of(header.with_suffix(f".{annotator}")):
             raise RecordError(
                 f"no annotation file {header.stem}.{annotator} beside {header}; leave annotator "
                 "out or name another"
             )
     for ending in (annotator,) if annotator else convention.annotators:
-        if header.with_suffix(f".{ending}").exists():
+        if kind_of(header.with_suffix(f".{ending}")):
             marks = read_marks(header, ending, frame_fs)
             spans, notes = _spans(marks, duration_s, convention, leads)
             if spans:

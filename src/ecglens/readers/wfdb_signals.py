@@ -19,7 +19,8 @@ from types import ModuleType
 import numpy as np
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import MAX_VALUES
+from ecglens.guarded import real_path
+from ecglens.readers.assembly import most_values
 from ecglens.readers.wfdb_header import DEFAULT_GAIN, GAP, Header, SignalLine, member
 from ecglens.records import FloatArray
 
@@ -41,8 +42,6 @@ DIFFERENCES = "8"
 FLAC = frozenset({"508", "516", "524"})
 # float32 holds 24 bits; wider samples are scaled in double precision first.
 WIDE = frozenset({"24", "32", "524"})
-# A FLAC frame has at least 11 bytes and at most 65,535 samples of 8 channels (RFC 9639).
-FLAC_SAMPLES_PER_BYTE = 65_535 * 8 // 11
 
 
 def measure(header: Header) -> int:
@@ -124,7 +123,7 @@ def staged(links: Mapping[str, Path], texts: Mapping[str, str], source: Path) ->
         folder = Path(name)
         try:
             for link, target in links.items():
-                _link(folder / link, target.resolve())
+                _link(folder / link, real_path(target))
             for file, text in texts.items():
                 (folder / file).write_text(text, encoding="ascii")
         except OSError as error:
@@ -178,7 +177,7 @@ def _flac_samples(path: Path, size: int, n_leads: int) -> int:
     announced = (head[21] & 0x0F) << 32 | int.from_bytes(head[22:26], "big")
     if channels != n_leads:
         raise RecordError(f"{path} has {channels} channels, but its header describes {n_leads}")
-    if announced * channels > min(MAX_VALUES, size * FLAC_SAMPLES_PER_BYTE):
+    if announced * channels > most_values(size):
         raise RecordError(f"{path} announces {announced} samples, too many for {size} bytes")
     return announced
 

@@ -234,6 +234,8 @@ def _model(model: ModelFacts) -> Iterator[Block]:
     yield from _abstention(card.get("abstention"))
     if use := card.get("intended_use"):
         yield Text(str(use))
+    if failures := card.get("known_failures"):
+        yield Folded("Known failures", tuple(Text(str(failure)) for failure in failures))
     if model.sha256:
         yield Text(f"SHA-256 of the model: {model.sha256}", small=True)
 

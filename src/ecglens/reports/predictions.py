@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from matplotlib.figure import Figure
 
+from ecglens.databases import subject_of
 from ecglens.databases.wfdb_annotations import safe_name, save_annotations
 from ecglens.errors import OutputError, UsageError, suggest
 from ecglens.files import make_folder, write_json
@@ -98,6 +99,7 @@ def _summary(timeline: Timeline, record: Recording, model: ModelFacts) -> dict[s
         "leads": list(record.lead_names),
         "subject": record.subject_id,
         "database": record.database,
+        "in_training": subject_of(record) in model.card.get("subjects", ()),
         "window_s": timeline.length_s,
         "hop_s": timeline.hop_s,
         "classes": list(timeline.classes),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.images import ImageSettings, make_images
-from ecglens.plots import hz_ticks
+from ecglens.plots import row_ticks
 from ecglens.plots.examples import IMAGE_COLOURS
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording
@@ -123,9 +123,8 @@ def _picture(windows: npt.NDArray[np.float32], fs: float, settings: ImageSetting
     if readable.any():
         images[readable] = make_images(windows[readable], fs, settings)[:, 0]
     levels = np.rint(np.concatenate(list(images), axis=1) * (_COLOURS - 1)).astype(np.uint8)
-    return Panel(
-        "Hz", 8.0, ticks=tuple(hz_ticks(settings.row_hz())), png=palette_png(levels, _palette())
-    )
+    ticks = row_ticks(settings.row_hz(), row_lag_s=settings.row_lag_s())
+    return Panel("Hz", 8.0, ticks=tuple(ticks), png=palette_png(levels, _palette()))
 
 
 @lru_cache(maxsize=1)

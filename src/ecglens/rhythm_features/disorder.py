@@ -63,9 +63,8 @@ def measure_disorder(X: FloatArray, qrs: FloatArray) -> Floats:
             *_thresholds(x),
             _visited(x),
             *_hjorth(x),
-            np.abs(_moment(x, 3)),
-            np.log(_moment(x, 4) + 1),
-            np.log(_moment(qrs, 4) + 1),
+            *_skewness_and_kurtosis(x),
+            _skewness_and_kurtosis(qrs)[1],
             *_first_peak(envelope, 0.25),
             *_first_peak(x, 0.1),
         ]
@@ -77,35 +76,36 @@ def _spectrum(x: FloatArray) -> tuple[Floats, Floats]:
     n = x.shape[1]
     power = np.abs(fft.rfft(x * np.hanning(n).astype(np.float32), axis=1)) ** 2
     hz = fft.rfftfreq(n, 1 / FS)
-    inside = (hz >= BAND_EDGES_HZ[0]) & (hz <= BAND_EDGES_HZ[-1])
+    low_hz, high_hz = BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1]
+    inside = slice(int(np.searchsorted(hz, low_hz)), int(np.searchsorted(hz, high_hz, "right")))
     kept = power[:, inside].astype(np.float64) + 1e-12
     return kept / kept.sum(axis=1, keepdims=True), hz[inside]
 
 
 def _bands(power: Floats, hz: Floats) -> Floats:
-    band = np.clip(np.searchsorted(BAND_EDGES_HZ, hz, side="right") - 1, 0, len(BAND_EDGES_HZ) - 2)
-    return np.asarray(power @ np.eye(len(BAND_EDGES_HZ) - 1)[band])
+    """Return the power of every band; the last holds its upper edge too."""
+    return np.add.reduceat(power, np.searchsorted(hz, BAND_EDGES_HZ[:-1]), axis=1)
 
 
 def _shape_of_spectrum(power: Floats, hz: Floats) -> Floats:
     peak = hz[np.argmax(power, axis=1)]
     near = np.abs(hz[None, :] - peak[:, None]) <= 1.0
     entropy = -(power * np.log(power)).sum(axis=1) / np.log(len(hz))
-    return np.column_stack([peak, (power * near).sum(axis=1), entropy, power @ hz])
+    return np.column_stack([peak, (power * near).sum(axis=1), entropy, (power * hz).sum(axis=1)])
 
 
 def _leakage(x: FloatArray) -> Floats:
     """Return how little a window resembles a sine: 0 when half a period later it is upside down."""
-    level = np.abs(x).mean(axis=1)
+    n = x.shape[1]
+    height = np.abs(x)
     steps = np.abs(np.diff(x, axis=1)).mean(axis=1)
-    half = np.round(np.pi * level / np.where(steps > 0, steps, 1) / 2 + 0.5).astype(int)
-    half = np.clip(half, 1, x.shape[1] // 2)
-    out = np.empty(len(x))
-    for row, shift in enumerate(half):
-        now, before = x[row, shift:], x[row, :-shift]
-        both = np.abs(now).sum() + np.abs(before).sum()
-        out[row] = np.abs(now + before).sum() / both if both > 0 else 1.0
-    return out
+    half = np.round(np.pi * height.mean(axis=1) / np.where(steps > 0, steps, 1) / 2 + 0.5)
+    half = np.clip(half.astype(int), 1, n // 2)
+    heights = np.cumsum(height, axis=1, dtype=np.float64)
+    row = np.arange(len(x))
+    both = heights[:, -1] - heights[row, half - 1] + heights[row, n - 1 - half]
+    together = [np.abs(x[i, shift:] + x[i, :-shift]).sum() for i, shift in enumerate(half)]
+    return np.where(both > 0, np.array(together) / np.where(both > 0, both, 1.0), 1.0)
 
 
 def _thresholds(x: FloatArray) -> tuple[Floats, Floats]:
@@ -135,10 +135,14 @@ def _hjorth(x: FloatArray) -> tuple[Floats, Floats]:
     return mobility, spread[2] / spread[1] / mobility
 
 
-def _moment(x: FloatArray, order: int) -> Floats:
+def _skewness_and_kurtosis(x: FloatArray) -> tuple[Floats, Floats]:
+    """Return skewness without sign, and the logarithm of kurtosis and 1."""
     spread = x.std(axis=1)
     centred = (x - x.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)[:, None]
-    return np.asarray(np.mean(centred**order, axis=1), dtype=np.float64)
+    square = centred * centred
+    skewness = (square * centred).mean(axis=1)
+    kurtosis = (square * square).mean(axis=1)
+    return np.abs(skewness), np.log(kurtosis + 1)
 
 
 def _first_peak(x: npt.NDArray[np.floating], from_s: float) -> tuple[Floats, Floats]:

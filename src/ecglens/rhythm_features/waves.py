@@ -6,15 +6,19 @@ deflection points upwards: neither gain nor polarity matters.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from ecglens.groups import Groups
+
 FloatArray = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-Beats = npt.NDArray[np.intp]
+Index = npt.NDArray[np.intp]
 
 FS = 125.0
 """Rate in Hz of the windows measured here."""
@@ -43,6 +47,7 @@ mean T wave and the time of its extreme."""
 MIN_BEATS = 3
 
 _BEFORE, _AFTER = 35, 60  # samples of a beat around its R peak: 280 and 480 ms
+_AROUND = np.arange(-_BEFORE, _AFTER + 1)
 _SMOOTH = 3
 
 
@@ -63,72 +68,161 @@ _QUIET = 3  # samples: 24 ms
 _STEEP = 0.03  # of the height of the QRS complex, per sample
 
 
-def measure_waves(signal: FloatArray, beats: Beats) -> Floats:
-    """Return the measures of :data:`WAVE_NAMES`; zeros for fewer than 3 whole beats.
+def measure_waves(X: FloatArray, beats: Groups, at: Index) -> Floats:
+    """Return the measures of :data:`WAVE_NAMES`, shape (n_windows, n_measures).
+
+    Zeros for windows of fewer than 3 whole beats.
 
     Args:
-        signal: one window without its baseline, shape (n_samples,), 125 Hz.
-        beats: sample indices of its R peaks.
+        X: windows without their baseline, shape (n_windows, n_samples), 125 Hz.
+        beats: which beats are of one window.
+        at: the sample of every R peak in its window, shape (n_beats,).
     """
-    whole = beats[(beats >= _BEFORE) & (beats < len(signal) - _AFTER)]
-    if len(whole) < MIN_BEATS:
-        return np.zeros(len(WAVE_NAMES))
-    each = signal[whole[:, None] + np.arange(-_BEFORE, _AFTER + 1)].astype(np.float64)
-    each -= each[:, _PQ].mean(axis=1, keepdims=True)
-    usual = np.median(each, axis=0)
-    qrs = usual[_QRS]
-    size = np.ptp(qrs)
-    if size <= 1e-6 * max(1.0, float(np.abs(usual).max())):
-        return np.zeros(len(WAVE_NAMES))
-    if -qrs.min() > qrs.max():
-        size = -size
-    each, usual = each / size, usual / size
-    left = _residue(signal / size, whole, usual)
-    return np.concatenate([_profile(usual), _atrial(each, usual, left), _ventricular(each, usual)])
+    out = np.zeros((len(X), len(WAVE_NAMES)))
+    whole = (at >= _BEFORE) & (at < X.shape[1] - _AFTER)
+    beats, at = beats.where(whole), at[whole]
+    enough = beats.sizes >= MIN_BEATS
+    found = _Beats.cut(X, *_only(beats, at, enough), np.flatnonzero(enough))
+    if len(found.windows):
+        parts = [_profile(found.usual), _atrial(found), _ventricular(found)]
+        out[found.windows] = np.concatenate(parts, axis=1)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Beats:
+    """The beats of windows in which they can be measured, in parts of the median QRS height.
+
+    Attributes:
+        windows: index of the windows, shape (n,).
+        X: the windows themselves, shape (n, n_samples).
+        groups: which beats are of one of them.
+        at: sample of every R peak, shape (n_beats,).
+        each: the beats, each around its R peak, shape (n_beats, 96).
+        usual: the median beats, shape (n, 96).
+    """
+
+    windows: Index
+    X: Floats
+    groups: Groups
+    at: Index
+    each: Floats
+    usual: Floats
+
+    @classmethod
+    def cut(cls, X: FloatArray, groups: Groups, at: Index, windows: Index) -> Self:
+        """Cut out the beats of ``windows`` and leave windows without a height out."""
+        each = X[windows[groups.member][:, None], at[:, None] + _AROUND].astype(np.float64)
+        each -= each[:, _PQ].mean(axis=1, keepdims=True)
+        usual = groups.median(each)
+        qrs = usual[:, _QRS]
+        size = np.ptp(qrs, axis=1)
+        has_size = size > 1e-6 * np.maximum(1.0, np.abs(usual).max(axis=1))
+        size = np.where(-qrs.min(axis=1) > qrs.max(axis=1), -size, size)
+        left, mine = groups.only(has_size)
+        windows, size = windows[has_size], size[has_size, None]
+        return cls(
+            windows=windows,
+            X=X[windows] / size,
+            groups=left,
+            at=at[mine],
+            each=each[mine] / size[left.member],
+            usual=usual[has_size] / size,
+        )
+
+
+def _only(groups: Groups, values: Index, chosen: npt.NDArray[np.bool_]) -> tuple[Groups, Index]:
+    left, mine = groups.only(chosen)
+    return left, values[mine]
 
 
 def _profile(usual: Floats) -> Floats:
     centre = _BEFORE + np.round(np.array(PROFILE_MS) * FS / 1000).astype(int)
-    return np.asarray((usual[centre - 1] + usual[centre] + usual[centre + 1]) / _SMOOTH)
+    return np.asarray((usual[:, centre - 1] + usual[:, centre] + usual[:, centre + 1]) / _SMOOTH)
 
 
-def _residue(signal: Floats, beats: Beats, usual: Floats) -> Floats:
-    """Return the signal between first and last beat less the median beat at every beat."""
-    left = np.asarray(signal, dtype=np.float64).copy()
-    model = np.zeros(len(signal))
-    model[beats[:, None] + np.arange(-_BEFORE, _AFTER + 1)] = usual
-    left -= model
-    # QRS complexes that differ a little leave large remains.
-    first, last = left[beats - 8, None], left[beats + 8, None]
-    left[beats[:, None] + np.arange(-8, 9)] = first + (last - first) * np.linspace(0, 1, 17)
-    part = left[beats[0] - _BEFORE : beats[-1] + _AFTER + 1]
-    return np.asarray(part - part.mean())
-
-
-def _atrial(each: Floats, usual: Floats, left: Floats) -> Floats:
-    onset = _onset(usual)
-    before = slice(max(0, onset - 2 - _P_SAMPLES), max(_QUIET, onset - 2))
-    p, p_each = usual[before], each[:, before]
-    bump = p - np.linspace(p[:3].mean(), p[-3:].mean(), len(p))
-    length = fft.next_fast_len(len(left), real=True)
-    power = np.abs(fft.rfft(left * _taper(len(left)), length)) ** 2
-    slow, wide = _band(4, 9, length), _band(0.7, 40, length)
-    share = power[slow].sum() / (power[wide].sum() + 1e-12)
-    peak = power[slow].max() / (power[slow].mean() + 1e-12)
-    spread = float(left.std())
-    return np.array(
+def _atrial(beats: _Beats) -> Floats:
+    """Return the measures of P waves, and of what is left without the median beat, (n, 9)."""
+    groups = beats.groups
+    onset = _onset(beats.usual)
+    # The 160 ms before the QRS complex, fewer where it begins early: the first are then no part.
+    stop = np.maximum(_QUIET, onset - 2)
+    n_samples = stop - np.maximum(0, onset - 2 - _P_SAMPLES)
+    place = np.arange(_P_SAMPLES) - (_P_SAMPLES - n_samples)[:, None]
+    index = np.maximum(stop[:, None] - _P_SAMPLES + np.arange(_P_SAMPLES), 0)
+    part = _Part(place >= 0, n_samples)
+    p = np.take_along_axis(beats.usual, index, axis=1)
+    p_each = np.take_along_axis(beats.each, index[groups.member], axis=1)
+    begin = np.where((place >= 0) & (place < 3), p, 0.0).sum(axis=1, keepdims=True) / 3
+    end = p[:, -3:].mean(axis=1, keepdims=True)
+    line = begin + (end - begin) * place / (n_samples[:, None] - 1)
+    bump = np.where(part.there, p - line, 0.0)
+    highest = np.argmax(np.abs(bump), axis=1)
+    of_beats = part.of(groups.member)
+    rows, shape = of_beats.centred(p_each), part.centred(p)
+    likeness = (rows * shape[groups.member]).sum(axis=1)
+    likeness /= _norm(rows) * _norm(shape)[groups.member] + 1e-12
+    shared = part.mean(groups.mean(rows) ** 2) / (groups.mean(of_beats.mean(rows**2)) + 1e-12)
+    residue = of_beats.centred(p_each - p[groups.member])
+    return np.column_stack(
         [
-            bump[np.argmax(np.abs(bump))],
-            _shared(p_each),
-            np.median(_alike(p_each, p)),
-            np.median((p_each - p).std(axis=1)),
-            share,
-            spread * np.sqrt(share),
-            np.log1p(peak),
-            spread,
+            bump[np.arange(len(bump)), highest],
+            shared,
+            groups.median(likeness),
+            groups.median(np.sqrt(of_beats.mean(residue**2))),
+            _of_residue(beats),
             (_BEFORE - onset) / FS,
         ]
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The samples of rows that count, shape (n_rows, 20), and their number, shape (n_rows,)."""
+
+    there: npt.NDArray[np.bool_]
+    n_samples: Index
+
+    def of(self, rows: Index) -> _Part:
+        return _Part(self.there[rows], self.n_samples[rows])
+
+    def mean(self, values: Floats) -> Floats:
+        return np.asarray(np.where(self.there, values, 0.0).sum(axis=1) / self.n_samples)
+
+    def centred(self, values: Floats) -> Floats:
+        return np.where(self.there, values - self.mean(values)[:, None], 0.0)
+
+
+def _of_residue(beats: _Beats) -> Floats:
+    """Return share, size and peak of 4 to 9 Hz, and size, of what is no median beat, (n, 4)."""
+    first = beats.at[beats.groups.starts] - _BEFORE
+    stop = beats.at[beats.groups.starts + beats.groups.sizes - 1] + _AFTER + 1
+    found = []
+    for row, low, high in zip(_without_beats(beats), first, stop, strict=True):
+        part = row[low:high] - row[low:high].mean()
+        length = fft.next_fast_len(len(part), real=True)
+        found_at = fft.rfft(part * _taper(len(part)), length)
+        power = found_at.real**2 + found_at.imag**2
+        slow = power[_band(4, 9, length)]
+        share = slow.sum() / (power[_band(0.7, 40, length)].sum() + 1e-12)
+        spread = np.sqrt(part @ part / len(part))
+        peak = slow.max() / (slow.mean() + 1e-12)
+        found.append((share, spread * np.sqrt(share), np.log1p(peak), spread))
+    return np.array(found)
+
+
+def _without_beats(beats: _Beats) -> Floats:
+    """Return the windows less the median beat at every beat, (n, n_samples)."""
+    member = beats.groups.member[:, None]
+    model = np.zeros(beats.X.shape)
+    # Where two overlap the later one stays: assignment goes through the beats in order.
+    model[member, beats.at[:, None] + _AROUND] = beats.usual[beats.groups.member]
+    left = beats.X - model
+    # QRS complexes that differ a little leave large remains.
+    inner = beats.at[:, None] + np.arange(-8, 9)
+    first, last = left[member, inner[:, :1]], left[member, inner[:, -1:]]
+    left[member, inner] = first + (last - first) * np.linspace(0, 1, 17)
+    return np.asarray(left)
 
 
 @lru_cache(maxsize=2048)
@@ -142,47 +236,51 @@ def _band(low_hz: float, high_hz: float, length: int) -> slice:
     return slice(int(np.ceil(low_hz * length / FS)), int(high_hz * length / FS) + 1)
 
 
-def _onset(usual: Floats) -> int:
-    """Return the sample where the QRS complex begins: where 24 ms before it are not steep."""
-    steep = np.abs(np.diff(usual[: _BEFORE + 1])) > _STEEP
-    still = ~steep[:-2] & ~steep[1:-1] & ~steep[2:]
+def _onset(usual: Floats) -> Index:
+    """Return the samples where QRS complexes begin: where 24 ms before are not steep, (n,)."""
+    steep = np.abs(np.diff(usual[:, : _BEFORE + 1], axis=1)) > _STEEP
+    still = ~steep[:, :-2] & ~steep[:, 1:-1] & ~steep[:, 2:]
     # The flat top of R is no onset: the search starts 24 ms before it.
-    found = np.flatnonzero(still[: _BEFORE - 2 * _QUIET])
-    return int(found[-1]) + _QUIET if len(found) else _BEFORE - _QRS_MOST
+    backwards = still[:, : _BEFORE - 2 * _QUIET][:, ::-1]
+    last = backwards.shape[1] - 1 - backwards.argmax(axis=1)
+    return np.where(backwards.any(axis=1), last + _QUIET, _BEFORE - _QRS_MOST)
 
 
-def _alike(parts: Floats, usual: Floats) -> Floats:
-    """Return the correlation of every row with ``usual``; 0 for a flat one."""
-    rows = parts - parts.mean(axis=1, keepdims=True)
-    shape = usual - usual.mean()
-    return np.asarray(rows @ shape / (np.linalg.norm(rows, axis=1) * np.linalg.norm(shape) + 1e-12))
+def _norm(rows: Floats) -> Floats:
+    return np.asarray(np.sqrt((rows * rows).sum(axis=1)))
 
 
-def _shared(parts: Floats) -> float:
-    """Return the power of the mean over the mean power, rows less their means: 1 / n to 1."""
-    centred = parts - parts.mean(axis=1, keepdims=True)
-    return float(np.mean(centred.mean(axis=0) ** 2) / (np.mean(centred**2) + 1e-12))
-
-
-def _ventricular(each: Floats, usual: Floats) -> Floats:
-    alike = _alike(each[:, _QRS], usual[_QRS])
-    heights = np.ptp(each[:, _QRS], axis=1)
-    t = usual[_T]
-    st = usual[_ST].mean()
-    slope = usual[_LATER_ST].mean() - st
-    return np.array(
+def _ventricular(beats: _Beats) -> Floats:
+    """Return the measures of QRS complexes, ST segments and T waves, (n, 12)."""
+    usual, groups = beats.usual, beats.groups
+    qrs_each, qrs = beats.each[:, _QRS], usual[:, _QRS]
+    rows = qrs_each - qrs_each.mean(axis=1, keepdims=True)
+    shape = qrs - qrs.mean(axis=1, keepdims=True)
+    alike = (rows * shape[groups.member]).sum(axis=1)
+    alike /= _norm(rows) * _norm(shape)[groups.member] + 1e-12
+    heights = np.ptp(qrs_each, axis=1)
+    t = usual[:, _T]
+    st = usual[:, _ST].mean(axis=1)
+    steep = np.abs(np.diff(usual[:, _part(-120, 120)], axis=1)) > 0.05
+    extreme = np.argmax(np.abs(t - t.mean(axis=1, keepdims=True)), axis=1)
+    return np.column_stack(
         [
-            np.count_nonzero(np.abs(np.diff(usual[_part(-120, 120)])) > 0.05) / FS,
-            alike.mean(),
-            alike.min(),
-            heights.std() / (heights.mean() + 1e-12),
-            usual[_QRS].min(),
+            np.count_nonzero(steep, axis=1) / FS,
+            groups.mean(alike),
+            groups.least(alike),
+            _spread(groups, heights) / (groups.mean(heights) + 1e-12),
+            qrs.min(axis=1),
             st,
-            slope,
-            each[:, _ST].mean(axis=1).std(),
-            t.max(),
-            t.min(),
-            t.mean(),
-            (np.argmax(np.abs(t - t.mean())) + _T.start - _BEFORE) / FS,
+            usual[:, _LATER_ST].mean(axis=1) - st,
+            _spread(groups, beats.each[:, _ST].mean(axis=1)),
+            t.max(axis=1),
+            t.min(axis=1),
+            t.mean(axis=1),
+            (extreme + _T.start - _BEFORE) / FS,
         ]
     )
+
+
+def _spread(groups: Groups, values: Floats) -> Floats:
+    """Return the standard deviation of every group."""
+    return np.sqrt(groups.mean((values - groups.mean(values)[groups.member]) ** 2))

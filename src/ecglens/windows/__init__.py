@@ -8,21 +8,27 @@ from ecglens.windows.cutting import (
     lead_rows,
     window_blocks,
 )
-from ecglens.windows.data import Windows, balance_windows, concatenate_windows
+from ecglens.windows.data import Windows, balance_windows, concatenate_windows, share_out
 from ecglens.windows.files import load_windows, save_windows
 from ecglens.windows.labelling import make_windows
+from ecglens.windows.noisy import add_noise_to_windows
+from ecglens.windows.tables import is_windows_table, load_windows_table
 
 __all__ = [
     "LeadChoice",
     "WindowRule",
     "Windows",
+    "add_noise_to_windows",
     "balance_windows",
     "concatenate_windows",
     "count_windows",
     "cut_record",
+    "is_windows_table",
     "lead_rows",
     "load_windows",
+    "load_windows_table",
     "make_windows",
     "save_windows",
+    "share_out",
     "window_blocks",
 ]

@@ -109,12 +109,14 @@ def balance_windows(windows: Windows, per_class: int, *, random_state: int = 0) 
     for label in windows.classes:
         mine = np.flatnonzero(windows.labels == label)
         groups = [mine[windows.subjects[mine] == s] for s in np.unique(windows.subjects[mine])]
-        for group, share in zip(groups, _shares([len(g) for g in groups], per_class), strict=True):
+        for group, share in zip(
+            groups, share_out([len(g) for g in groups], per_class), strict=True
+        ):
             picked.extend(rng.choice(group, size=share, replace=False).tolist())
     return windows.subset(np.array(sorted(picked), dtype=np.intp))
 
 
-def _shares(sizes: Sequence[int], total: int) -> list[int]:
+def share_out(sizes: Sequence[int], total: int) -> list[int]:
     """Share ``total`` out: nobody gets more than its size, and the smallest share is largest."""
     shares = [0] * len(sizes)
     left = min(total, sum(sizes))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ecglens.errors import WindowError
 from ecglens.files import write_atomically
+from ecglens.guarded import is_regular
 from ecglens.npy import read_array
 from ecglens.windows.data import TEXTS, Windows
 
@@ -41,7 +42,7 @@ def load_windows(path: str | Path) -> Windows:
         WindowError: no such file, or it was not written by :func:`save_windows`.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise WindowError(f"no such windows file: {path}; make one with 'ecglens windows'")
     foreign = f"{path} is not a windows file of ecglens; make one with 'ecglens windows'"
     try:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ecglens.databases.catalogue.entry import Database
 from ecglens.databases.catalogue.loading import parse_database
 from ecglens.errors import UsageError, suggest
+from ecglens.guarded import read_text, real_path
 
 _MAX_BYTES = 1 << 20
 # ptb-xl/1.0.3/records500/00000/00001_hr.hea: the deepest file of a known database.
@@ -50,8 +51,7 @@ def find_database(source: str | Path | Database) -> Database:
             f"{', '.join(known)}, anything else is the path of a .toml file"
         )
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES).decode("utf-8")
+        text = read_text(path, _MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read database entry {path}: {reason}") from error
@@ -70,7 +70,7 @@ def database_at(path: str | Path) -> tuple[Database, Path] | None:
     ``mit-bih-arrhythmia-database-1.0.0``.
     """
     inner: Path | None = None
-    for folder in list(Path(path).resolve().parents)[:_LEVELS]:
+    for folder in list(real_path(path).parents)[:_LEVELS]:
         if database := find_by_folder(folder.name):
             versioned = inner is not None and inner.name == database.version
             return database, inner if inner is not None and versioned else folder

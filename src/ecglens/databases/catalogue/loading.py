@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ecglens.databases.catalogue.entry import Database, LabelRule, LabelTable
 from ecglens.errors import UsageError, suggest
+from ecglens.guarded import parse_toml
 from ecglens.readers.wfdb_rhythms import USUAL, Convention
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -29,7 +30,7 @@ def parse_database(text: str, where: str) -> Database:
         UsageError: the text is no TOML, or a key or value breaks these rules.
     """
     try:
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"database entry {where} is not TOML: {error}") from error
     plain = {f.name for f in fields(Database)} - {

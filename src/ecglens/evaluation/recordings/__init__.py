@@ -18,6 +18,7 @@ from ecglens.evaluation.recordings.reading import (
     annotated_classes,
     annotated_predictions,
     read_predictions,
+    seen_in_training,
 )
 from ecglens.evaluation.recordings.report import RecordingScores, score_recordings
 from ecglens.evaluation.recordings.shocks import ShockWindow, shock_windows, window_height_mv
@@ -41,6 +42,7 @@ __all__ = [
     "read_predictions",
     "score_record",
     "score_recordings",
+    "seen_in_training",
     "shock_windows",
     "window_height_mv",
 ]

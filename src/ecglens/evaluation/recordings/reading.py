@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -48,6 +49,23 @@ def read_predictions(sources: Iterable[Path]) -> dict[str, list[Span]]:
                     )
                 found[record] = spans
     return found
+
+
+def seen_in_training(sources: Iterable[Path]) -> list[str]:
+    """Return the records that a model judged which had been trained on their people.
+
+    Args:
+        sources: as of :func:`read_predictions`; tables alone do not tell.
+    """
+    seen: list[str] = []
+    for source in sources:
+        for table in _tables(source) if source.is_dir() else ():
+            try:
+                said = json.loads((table.parent / SUMMARY).read_text(encoding="utf-8"))
+                seen += [str(said["record"])] if said["in_training"] else []
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # of another version; what it says of episodes counts all the same
+    return seen
 
 
 def annotated_predictions(

@@ -1,0 +1,159 @@
+"""The matrix of bad input: every reader against damaged and hostile files.
+
+    python benchmarks/robustness.py --inputs 20000
+
+Each input is read in a process whose address space is limited, under an alarm of 10 s and an audit
+hook that sees what is opened. The table tells, target by target, how many inputs were refused with
+a reason, read, crashed or hung, the worst time and memory, and what was opened outside of the
+input's folder. The same inputs come again with the same ``--seed``; one is tried again by its name:
+
+    python benchmarks/robustness.py --again "edf:flip:123"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import robust_files
+from robust_damage import damages
+from robust_targets import SPECIAL, TARGETS, Target
+from robust_worker import CRASHED, HUNG, READ, REFUSED, Outcome, Try, run_tries
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+
+@dataclass
+class Line:
+    """What came of the inputs of one target."""
+
+    target: str
+    inputs: int = 0
+    refused: int = 0
+    read: int = 0
+    crashed: int = 0
+    hung: int = 0
+    worst_s: float = 0.0
+    worst_mb: float = 0.0
+    outside: int = 0
+    faults: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.inputs += 1
+        self.refused += outcome.result == REFUSED
+        self.read += outcome.result == READ
+        self.crashed += outcome.result == CRASHED
+        self.hung += outcome.result == HUNG
+        self.worst_s = max(self.worst_s, outcome.seconds)
+        self.worst_mb = max(self.worst_mb, outcome.peak_mb)
+        self.outside += bool(outcome.outside)
+        if outcome.result in (CRASHED, HUNG) or outcome.outside:
+            self.faults.append(outcome)
+
+    @property
+    def cells(self) -> list[str]:
+        """Cells of the table."""
+        counts = (self.inputs, self.refused, self.read, self.crashed, self.hung)
+        return [
+            self.target, *map(str, counts), f"{self.worst_s:.2f}", f"{self.worst_mb:.0f}",
+            str(self.outside),
+        ]  # fmt: skip
+
+
+HEADINGS = [
+    "target", "inputs", "refused", "read", "crashed", "hung", "worst s", "worst MB", "outside",
+]  # fmt: skip
+
+
+def tries_of(target: Target, n_inputs: int, seed: int) -> list[Try]:
+    """Return all hostile inputs of a target, and damages up to a number."""
+    specials = [Try(target.name, SPECIAL, i) for i in range(len(target.specials))]
+    wanted = max(0, round(n_inputs * target.share) - len(specials))
+    whole = target.good().whole
+    return specials + [Try(target.name, *each) for each in damages(whole, wanted, seed)]
+
+
+def run_targets(
+    targets: Iterable[Target], n_inputs: int, seed: int, faults: Path | None = None
+) -> Iterator[Line]:
+    """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come."""
+    for target in targets:
+        line = Line(target.name)
+        for outcome in run_tries(tries_of(target, n_inputs, seed)):
+            line.add(outcome)
+            if faults and line.faults[-1:] == [outcome]:
+                with faults.open("a") as file:
+                    file.write(json.dumps(asdict(outcome)) + "\n")
+        yield line
+
+
+def total(lines: Sequence[Line]) -> Line:
+    """Return the sum of lines."""
+    found = Line("all")
+    for line in lines:
+        for name in ("inputs", "refused", "read", "crashed", "hung", "outside"):
+            setattr(found, name, getattr(found, name) + getattr(line, name))
+        found.worst_s = max(found.worst_s, line.worst_s)
+        found.worst_mb = max(found.worst_mb, line.worst_mb)
+    return found
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--inputs", type=int, default=20_000, help="how many in all, about")
+    parser.add_argument("--targets", default="", help="names, separated by semicolons")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--json", type=Path, help="file for the outcomes of faulty inputs, as they come"
+    )
+    parser.add_argument("--again", help="one input by its name, target:kind:number")
+    return parser.parse_args()
+
+
+def _again(words: str) -> int:
+    target, kind, number = words.rsplit(":", 2)
+    for outcome in run_tries([Try(target, kind, int(number))]):
+        print(json.dumps(asdict(outcome), indent=1).replace("\\n", "\n"))
+        return int(outcome.result in (CRASHED, HUNG))
+    return 1
+
+
+def main() -> int:
+    """Run the matrix and print its table; return 1 where an input crashed, hung or led outside."""
+    asked = _arguments()
+    with tempfile.TemporaryDirectory() as name:
+        if not os.environ.get(robust_files.MODEL_VARIABLE):
+            path = Path(name, "model")
+            path.write_bytes(robust_files.model_file())
+            os.environ[robust_files.MODEL_VARIABLE] = str(path)
+        if asked.again:
+            return _again(asked.again)
+        chosen = [n.strip() for n in asked.targets.split(";") if n.strip()] or list(TARGETS)
+        targets = [TARGETS[name] for name in chosen]
+        each = -(-asked.inputs // max(1, round(sum(target.share for target in targets))))
+        print(_row(HEADINGS))
+        print(_row(["---"] * len(HEADINGS)), flush=True)
+        lines: list[Line] = []
+        for line in run_targets(targets, each, asked.seed, asked.json):
+            lines.append(line)
+            print(_row(line.cells), flush=True)
+        whole = total(lines)
+        print(_row(whole.cells))
+        return int(bool(whole.crashed or whole.hung or whole.outside))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The model that comes with ecglens, from real windows and records."""

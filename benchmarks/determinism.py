@@ -96,6 +96,22 @@ AROUND = (
     Around("another folder for temporary files", {"TMPDIR": "tmp"}),
 )
 
+AT_ONCE = Around(
+    "all of these at once",
+    {
+        "PYTHONHASHSEED": "2",
+        "OPENBLAS_NUM_THREADS": "2",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "TZ": "Asia/Kathmandu",
+        "TMPDIR": "tmp",
+    },
+    jobs=2,
+    cores=1,
+    block=32,
+    elsewhere=True,
+)
+
 
 def commands(records: Path, out: Path, jobs: int) -> list[list[str]]:
     """Return the four commands with absolute paths; their results are in ``out``."""
@@ -140,11 +156,11 @@ def run_around(around: Around, records: Path, folder: Path) -> dict[str, bytes]:
     return tree(out)
 
 
-def compare_around(records: Path, folder: Path, log: Path) -> None:
-    """Run the commands in all surroundings that the log does not know, and write what differs."""
+def compare_around(surroundings: Sequence[Around], records: Path, folder: Path, log: Path) -> None:
+    """Run the commands in surroundings that the log does not know, and write what differs."""
     known = {line["around"] for line in read_log(log) if "around" in line}
     whole: dict[str, bytes] = {}
-    for number, around in enumerate(AROUND):
+    for number, around in enumerate(surroundings):
         if around.name in known and number:
             continue
         found = run_around(around, records, make_folder(folder / f"around-{number}"))
@@ -263,6 +279,7 @@ def main() -> int:
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--windows", type=int, default=600, help="of --data")
     parser.add_argument("--patients", type=int, default=12)
+    parser.add_argument("--quick", action="store_true", help="change everything at once")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -270,7 +287,8 @@ def main() -> int:
         log = args.log or folder / "log.jsonl"
         try:
             records = write_inputs(folder, args.patients)
-            compare_around(records, folder, log)
+            chosen = (AROUND[0], AT_ONCE) if args.quick else (*AROUND, AT_ONCE)
+            compare_around(chosen, records, folder, log)
             compare_batches(folder / "around-0" / "out" / "windows.npz", log)
             if args.data is not None:
                 compare_engines(args, log)

@@ -182,9 +182,10 @@ def main() -> int:
         lines = read_log(log)
     kills = [line for line in lines if "state" in line]
     others = [line for line in lines if "fault" in line]
-    print(
-        "\n".join(filter(None, [kills and format_kills(kills), others and format_others(others)]))
-    )
+    if kills:
+        print(format_kills(kills))
+    if others:
+        print(format_others(others))
     return 1 if any(line.get(what) for line in lines for what in BAD) else 0
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.metrics import f1_score
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from ecglens.backbones import load_backbone
@@ -38,7 +39,7 @@ from ecglens.rhythm_features import RHYTHM_NAMES
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import WindowRule, Windows, add_noise_to_windows, cut_record
 from rhythm4 import read_rhythm4, readable
-from studies import scores_of, subject_folds
+from studies import Split, scores_of
 
 Features = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -77,7 +78,7 @@ def noise(args: argparse.Namespace) -> None:
         extraction.of(add_noise_to_windows(windows, random_state=n))
         for n in range(max(args.copies))
     ]
-    under = noisy_features(windows, extraction)
+    under = noisy_features(windows, extraction, list(product(args.noises, args.snr)))
     conditions = " | ".join(f"{kind} {snr_db} dB" for kind, snr_db in under)
     print("| recipe | copies | seed | macro-F1 | accuracy | N AF VF ST | fit s | ", end="")
     print(f"vectors | {conditions} |\n|{'---|' * (8 + len(under))}", flush=True)
@@ -89,16 +90,24 @@ def noise(args: argparse.Namespace) -> None:
             clean[:, kept],
             [features[:, kept] for features in copies[:n]],
             {condition: features[:, kept] for condition, features in under.items()},
-            seed,
+            list(subject_folds(windows, seed, args.folds)),
         )
         print(f"| {name} | {n} | {seed} | {outcome}", flush=True)
 
 
-def noisy_features(windows: Windows, extraction: Extraction) -> dict[tuple[str, int], Features]:
+def subject_folds(windows: Windows, seed: int, n_folds: int) -> Iterator[Split]:
+    """Yield subject-wise folds."""
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    yield from folds.split(windows.X, windows.labels, windows.subjects)
+
+
+def noisy_features(
+    windows: Windows, extraction: Extraction, conditions: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], Features]:
     """Return the features of every fourth window under each noise."""
     tested = windows.subset(np.arange(0, len(windows), TESTED_EACH))
     found = {}
-    for kind, snr_db in product(TEST_NOISES, TEST_SNR_DB):
+    for kind, snr_db in conditions:
         ratios = (float(snr_db), float(snr_db))
         made = add_noise_to_windows(tested, kinds=(kind,), snr_db=ratios, random_state=TEST_SEED)
         found[kind, snr_db] = extraction.of(made)
@@ -111,15 +120,15 @@ def cross_validated(
     clean: Features,
     copies: Sequence[Features],
     noisy: Mapping[tuple[str, int], Features],
-    seed: int,
+    folds: Sequence[Split],
 ) -> str:
     """Return a row of the table: scores on windows as they are, cost, and macro-F1 under noise."""
     labels = windows.labels
     said = labels.copy()
     tested = np.arange(0, len(windows), TESTED_EACH)
-    said_noisy = dict.fromkeys(noisy, labels[tested])
+    said_noisy = {condition: np.array(labels[tested]) for condition in noisy}
     seconds, vectors = [], []
-    for train, test in subject_folds(windows, np.arange(len(windows)), seed):
+    for train, test in folds:
         start = time.process_time()
         fitted = clone(classifier).fit(
             np.concatenate([clean[train], *(features[train] for features in copies)]),
@@ -152,7 +161,7 @@ def people(args: argparse.Namespace) -> None:
     print("| components | macro-F1, mean | seeds | accuracy | N AF VF ST |\n|---|---|---|---|---|")
     said = {name: [windows.labels.copy() for _ in args.seeds] for name in CORRECTIONS}
     for number, seed in enumerate(args.seeds):
-        for train, test in subject_folds(windows, np.arange(len(windows)), seed):
+        for train, test in subject_folds(windows, seed, args.folds):
             *steps, head = find_recipe("default").classifier()
             components = make_pipeline(*steps).fit(clean[train])
             known, new = (components.transform(clean[part]) for part in (train, test))
@@ -312,6 +321,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--recipes", nargs="+", default=["default", "fusion"])
     parser.add_argument("--copies", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--noises", nargs="+", default=TEST_NOISES)
+    parser.add_argument("--snr", type=int, nargs="+", default=TEST_SNR_DB)
+    parser.add_argument("--folds", type=int, default=10)
     args = parser.parse_args()
     if args.data is None and args.study != "rates":
         parser.error(f"{args.study} needs --data")

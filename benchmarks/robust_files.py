@@ -380,7 +380,7 @@ def model_file(head: str = "svm-memory") -> bytes:
         databases=np.full(n, "made"),
         leads=np.full(n, "II"),
     )
-    settings = IMAGE_PRESETS["default"].to_dict() | {"height": 32, "width": 48}
+    settings = IMAGE_PRESETS["default"].sized(32, 48).to_dict()
     with tempfile.TemporaryDirectory() as folder:
         network, out = Path(folder, "small.onnx"), Path(folder, "m.ecglens")
         network.write_bytes(network_file())

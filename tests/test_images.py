@@ -115,7 +115,8 @@ def test_an_image_is_what_its_definition_says(image: ImageSettings) -> None:
     X = np.stack([beats(10, 125, seed=1), fibrillation(10, 125) * 300 + 40])
     drawn = make_images(X, 125, image)[:, 0]
     for window, made in zip(X, drawn, strict=True):
-        np.testing.assert_allclose(made, _image_by_definition(window, image), atol=1e-4)
+        expected = _image_by_definition(window, image)
+        np.testing.assert_allclose(made[: image.spectrogram_rows], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("fs", [100.0, 250.0, 360.0, 500.0])

@@ -33,7 +33,14 @@ def test_a_network_of_another_make_gets_its_layers_at_strides_8_and_16(tmp_path:
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(64, 64))
     fitted = find_recipe("default").fit_to(backbone)
     assert fitted.layers == ("stage3",)
+    assert fitted.pooling == ("bands6", "bandstd6")
     assert fitted.backbone == "tiny"
+
+
+def test_a_network_of_small_maps_gets_as_many_bands_as_they_have_rows(tmp_path: Path) -> None:
+    backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 64))
+    recipe = replace(find_recipe("default"), pooling=("mean", "bands6", "bands5", "time6"))
+    assert recipe.fit_to(backbone).pooling == ("mean", "bands4", "time6")
 
 
 def test_layers_that_the_network_has_are_kept(tmp_path: Path) -> None:

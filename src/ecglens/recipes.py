@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ecglens.backbones import Backbone
+from ecglens.backbones.pooling import fitting
 from ecglens.classifiers import make_classifier
 from ecglens.errors import UsageError, suggest
 from ecglens.features import RHYTHM, Output, outputs_of
@@ -61,7 +62,7 @@ class Recipe:
         """Return the recipe with layers that ``backbone`` has.
 
         A network of another make has other layer names; unless layers were named for it, the last
-        layers at strides 8 and 16 stand in.
+        layers at strides 8 and 16 stand in, and poolings have no more bands than their maps rows.
         """
         known = {layer.name for layer in backbone.layers}
         if backbone.name == self.backbone or set(self.layers) <= known:
@@ -69,7 +70,10 @@ class Recipe:
         height = backbone.image_size[0]
         deepest = {height // layer.height: layer.name for layer in backbone.layers}
         layers = tuple(deepest[s] for s in _FALLBACK_STRIDES if s in deepest)
-        return replace(self, layers=layers or (backbone.layers[-1].name,), backbone=backbone.name)
+        layers = layers or (backbone.layers[-1].name,)
+        least = min(map(backbone.layer, layers), key=lambda layer: (layer.height, layer.width))
+        pooling = tuple(dict.fromkeys(fitting(name, least) for name in self.pooling))
+        return replace(self, layers=layers, pooling=pooling, backbone=backbone.name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON-ready values."""

@@ -75,7 +75,7 @@ def test_no_such_file(ecglens: Program, collection: Path, tmp_path: Path) -> Non
     done = ecglens("predict", collection, "--model", tmp_path / "none")
     assert done.code == 7
     assert done.error.startswith("no such model file: ")
-    assert done.error.endswith("make one with 'ecglens train'")
+    assert "make one with 'ecglens train'" in done.error
 
 
 def test_cut_short_anywhere(judge: Judge, model: Path) -> None:

@@ -70,10 +70,7 @@ def plain(values: npt.ArrayLike) -> list[str]:
 
 
 class TestWrongRate:
-    """A person of 78 beats/min, with another rate in the header than that of the samples.
-
-    A header that is four times too slow is not noticed: waves between beats pass for beats.
-    """
+    """A person of 78 beats/min, with another rate in the header than that of the samples."""
 
     @pytest.fixture
     def judge(self, tmp_path: Path) -> Callable[[float], Timeline]:
@@ -97,6 +94,10 @@ class TestWrongRate:
             f"the median heart rate is {seen}/min, which is doubtful; "
             "is the sampling rate right (--fs)?"
         )
+
+    def test_four_times_too_slow_beats_are_wide(self, judge: Callable[[float], Timeline]) -> None:
+        (note,) = judge(0.25).notes
+        assert note.endswith("as if read too slowly; is the sampling rate right (--fs)?")
 
     def test_by_four_it_looks_like_noise(self, judge: Callable[[float], Timeline]) -> None:
         timeline = judge(4)

@@ -116,10 +116,10 @@ class TestPrinting:
     ) -> None:
         if not Path("/dev/full").exists():
             pytest.skip("needs /dev/full, a disk that is always full")
-        with pytest.MonkeyPatch.context() as patch:
-            full = io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0), write_through=True)
-            patch.setattr(sys, "stdout", full)
+        with Path("/dev/full").open("wb", buffering=0) as file, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(file, write_through=True))
             done = ecglens(*words)
+            sys.stdout.close()
         assert done.code == 8
         assert "cannot print the results: No space left on device; send them elsewhere" in done.err
         assert "Traceback" not in done.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from ecglens.cli.app import make_app
 from ecglens.databases.download import Patience, fetch_database
 from ecglens.errors import FetchError
 from ecglens.reproduction import ReproductionSettings, job, run_reproduction, sources
@@ -24,7 +27,7 @@ from tests.reports.parsing import check_self_contained, parse
 from tests.reproduction.world import serve_world
 
 FEW = ("--n-windows", "80", "--folds", "3", "--bootstrap", "20")
-# Ctrl-C and the small plan as in the tests of this process.
+# The small plan of the fixture, in a process of its own.
 RUN = """
 import sys
 from ecglens.reproduction import sources
@@ -162,6 +165,14 @@ def test_without_a_network_the_way_out_is_said(
 
 
 class TestProgram:
+    def test_every_option_is_explained_and_the_example_has_none_but_them(self) -> None:
+        command = typer.main.get_command(make_app()).commands["reproduce"]  # type: ignore[attr-defined]
+        assert all(getattr(parameter, "help", None) for parameter in command.params)
+        known = {name for parameter in command.params for name in parameter.opts}
+        words = shlex.split(command.epilog.removeprefix("Example: "))
+        assert words[:3] == ["ecglens", "reproduce", "salem2018"]
+        assert {word for word in words if word.startswith("--")} <= known
+
     def test_a_plan_alone_writes_nothing(
         self, ecglens: Program, tiny: Path, tmp_path: Path
     ) -> None:

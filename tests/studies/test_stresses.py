@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ecglens.errors import UsageError
 from ecglens.studies.stresses import (
     CLEAN,
     all_stresses,
@@ -33,6 +34,13 @@ def test_every_stress_keeps_the_shape_and_repeats_itself(stress) -> None:
     assert changed.dtype == np.float32
     assert np.array_equal(X, before)
     assert np.array_equal(changed, stress.change(X, FS, 3), equal_nan=True)
+
+
+def test_some_of_them() -> None:
+    assert [one.kind for one in all_stresses(["band", "gain"])] == ["gain"] * 5 + ["front end"] * 3
+    assert sorted({one.kind for one in all_stresses(["bits"])}) == ["gain, then 8 bits of ±5 mV"]
+    with pytest.raises(UsageError, match="no stress called 'mussle'; did you mean 'muscle'"):
+        all_stresses(["mussle"])
 
 
 def test_clean_is_clean() -> None:

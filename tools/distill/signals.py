@@ -34,7 +34,7 @@ def draw_spectrograms(rng: Rng, size: int, windows: FloatArray) -> FloatArray:
 def draw_settings(rng: Rng, size: int) -> ImageSettings:
     """Return image settings: a preset half of the time, else drawn around them."""
     if rng.random() < 0.5:
-        preset = IMAGE_PRESETS["default" if rng.random() < 0.7 else "salem2018"]
+        preset = IMAGE_PRESETS["spectrogram" if rng.random() < 0.7 else "salem2018"]
         return ImageSettings(**{**vars_of(preset), "height": size, "width": size})
     lengths = np.round(np.exp(rng.uniform(np.log(0.2), np.log(1.1), 3)), 3)
     return ImageSettings(

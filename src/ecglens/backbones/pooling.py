@@ -100,6 +100,14 @@ def pooled_size(layer: Layer, pooling: str) -> int:
     return layer.channels * per_channel.get(kind, 1)
 
 
+def fitting(pooling: str, layer: Layer) -> str:
+    """Return the pooling with no more stretches than the layer's maps have rows or columns."""
+    match = _COUNTED.fullmatch(pooling)
+    if match is None:
+        return pooling
+    return f"{match[1]}{min(int(match[2]), layer.width if match[1] == 'time' else layer.height)}"
+
+
 def _parse(pooling: str, height: int, width: int) -> tuple[str, int]:
     """Return (kind, k), with k = 1 for poolings that take none."""
     if pooling in PLAIN_POOLINGS:

@@ -164,10 +164,19 @@ def stress(
             show_default="models of the recipe, one for each fold",
         ),
     ] = None,
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            help="baseline, muscle, motion, mains, rate, gain, bits, missing, band, separated by "
+            "commas.",
+            show_default="all",
+        ),
+    ] = None,
 ) -> None:
     """What does it stand? Noise, rates, gains, mains, gaps and front ends, after clean training."""
-    from ecglens.studies import FoldModels, SavedModel, StressSettings, study_stress
+    from ecglens.studies import FoldModels, SavedModel, StressSettings, all_stresses, study_stress
 
+    chosen = all_stresses(None if kinds is None else split(kinds))
     make_folder(out)
     windows, notes = _open(source, studying, running)
     settings = StressSettings(studying.folds, studying.bootstrap, running.random_state)
@@ -179,7 +188,14 @@ def stress(
     else:
         examined, described = SavedModel(model, windows), {}
     study = study_stress(
-        windows, examined, out, settings, described=described, notes=notes, steps=progress
+        windows,
+        examined,
+        out,
+        settings,
+        stresses=chosen,
+        described=described,
+        notes=notes,
+        steps=progress,
     )
     _finish(study, out, running)
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import UsageError
-from ecglens.evaluation.checks import check_classes, check_data, check_protocols, check_subjects
+from ecglens.evaluation.checks import check_data
 from ecglens.evaluation.metrics import check_draws
-from ecglens.evaluation.protocols import Progress, fit_predict, make_splits
+from ecglens.evaluation.protocols import Progress, fit_predict, subject_folds
 from ecglens.evaluation.results import ProtocolResult
 from ecglens.evaluation.summary import summarise
 from ecglens.evaluation.sweep import FeatureKey, sweep_layers
@@ -70,17 +70,15 @@ def evaluate_nested(
         EvaluationError: the windows cannot support the evaluation, or a sweep within it.
         LeakError: a fold has a subject on both sides.
     """
-    check_protocols(("subject",), n_splits)
     check_draws(n_bootstrap)
     if not features or not heads:
         raise UsageError("a nested choice needs features and heads to choose from, got none")
     arrays = {key: np.asarray(values) for key, values in features.items()}
     data = check_data(next(iter(arrays.values())), labels, subjects)
-    check_classes(data)
-    check_subjects(data, n_splits)
+    splits = subject_folds(labels, subjects, n_splits=n_splits, random_state=random_state)
     called, folds = np.empty_like(data.labels), np.empty(len(data.labels), dtype=np.int64)
     chosen: list[Choice] = []
-    for number, (train, test) in enumerate(make_splits(data, "subject", n_splits, random_state)):
+    for number, (train, test) in enumerate(splits):
         best = sweep_layers(
             {key: values[train] for key, values in arrays.items()},
             data.labels[train],

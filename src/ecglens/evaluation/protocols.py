@@ -77,7 +77,7 @@ def evaluate(
     data = check_data(features, labels, subjects, databases)
     check_classes(data)
     notes = [note for name in asked for note in _check_protocol(data, name, n_splits)]
-    splits = {name: make_splits(data, name, n_splits, random_state) for name in asked}
+    splits = {name: _splits(data, name, n_splits, random_state) for name in asked}
     predictions = iter(_predictions(data, classifier, splits, n_jobs, progress))
     results = {}
     for name in asked:
@@ -155,7 +155,7 @@ def subject_folds(
     data = check_data(np.zeros((np.size(labels), 1)), labels, subjects)
     check_classes(data)
     check_subjects(data, n_splits)
-    return make_splits(data, "subject", n_splits, random_state)
+    return _splits(data, "subject", n_splits, random_state)
 
 
 def shuffle_labels(labels: npt.ArrayLike, random_state: int) -> npt.NDArray[np.str_]:
@@ -193,7 +193,7 @@ def _check_protocol(data: Data, protocol: str, n_splits: int) -> tuple[str, ...]
     return ()
 
 
-def make_splits(data: Data, protocol: str, n_splits: int, random_state: int) -> list[Split]:
+def _splits(data: Data, protocol: str, n_splits: int, random_state: int) -> list[Split]:
     """Return the checked folds of one protocol."""
     if protocol == "pooled":
         folds = StratifiedKFold(n_splits, shuffle=True, random_state=random_state)

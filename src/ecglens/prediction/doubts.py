@@ -38,7 +38,7 @@ def doubts_of_rate(
     """Say what speaks against the sampling rate of a recording: heart rate, or width of beats.
 
     Of 45 recordings none of mitdb and one of vfdb (of fibrillation) is doubted without reason;
-    docs/quality.md tells how many of those read at a wrong rate are.
+    docs/research/robust.md tells how many of those read at a wrong rate are.
 
     Args:
         record: the recording.

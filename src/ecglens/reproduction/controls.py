@@ -84,8 +84,8 @@ class Controls:
         windows = self._all.subset(asked)
         rows = []
         for key, title, features in (
-            ("as-it-is", "as in the experiment", self._features),
-            ("band", "common rate and band", self._common(self.image)),
+            ("as-it-is", f"as in the experiment, {len(enough)} databases", self._features),
+            ("band", f"common rate and band, {len(enough)} databases", self._common(self.image)),
         ):
             rows += self._subject_wise(
                 f"recorder/{key}", title, features[asked], windows, labels=windows.databases

@@ -138,8 +138,9 @@ def _control(found: Reproduction, name: str) -> Iterator[Block]:
     title, word = CONTROLS[name]
     if measured:
         shown = () if name == "recorder" else found.classes
+        beside = " Beside the accuracy the sensitivity of each class." if shown else ""
         yield Table(
-            head=(title, "windows", "people", "accuracy", *shown),
+            head=("", "windows", "people", "accuracy", *shown),
             rows=tuple(
                 (
                     row,
@@ -150,7 +151,7 @@ def _control(found: Reproduction, name: str) -> Iterator[Block]:
                 )
                 for row, figures in measured
             ),
-            caption=f"{word} Beside the accuracy the sensitivity of each class." if shown else word,
+            caption=f"{title}: {word}{beside}",
         )
     refused = (row for row in rows if row.why_not)
     yield from (Text(f"{title}: {row.title}: {row.why_not}.", small=True) for row in refused)

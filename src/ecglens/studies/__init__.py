@@ -8,6 +8,7 @@ from ecglens.studies.learners import Learner, recipe_learner
 from ecglens.studies.learning_curve import CurveSettings, study_learning_curve
 from ecglens.studies.material import Describing, read_study_windows, thin_out, usable_windows
 from ecglens.studies.stress import FoldModels, SavedModel, StressSettings, study_stress
+from ecglens.studies.stresses import all_stresses
 from ecglens.studies.study import Study, save_study
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SavedModel",
     "StressSettings",
     "Study",
+    "all_stresses",
     "make_learners",
     "read_study_windows",
     "recipe_learner",

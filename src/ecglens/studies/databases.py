@@ -302,14 +302,14 @@ def _rows(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
 
 
 def _table(windows: Windows, outcomes: Sequence[Outcome]) -> Table:
-    rows = []
+    rows: list[tuple[Cell | str, ...]] = []
     for one in outcomes:
         scores = [one.sensitivity.get(name) for name in windows.classes]
         rows.append(
             (
                 one.database,
                 one.protocol,
-                Cell(f"{one.n_windows} of {one.n_subjects}"),
+                f"{one.n_windows} of {one.n_subjects}",
                 score_cell(one.macro_f1),
                 score_cell(one.accuracy),
                 *("" if score is None else score_cell(score) for score in scores),

@@ -434,13 +434,12 @@ def _table(levels: Sequence[Level]) -> Table:
     last = ""
     for level in levels:
         kind = level.stress.kind
-        unit = f", {level.stress.unit}" if level.stress.unit else ""
         rows.append(
             (
-                "" if kind == last else kind + unit,
+                "" if kind == last else Cell(kind, level.stress.unit),
                 level.stress.level,
                 score_cell(level.macro_f1),
-                *(Cell(f"{score.value:.2f}") for score in level.sensitivity.values()),
+                *(f"{score.value:.2f}" for score in level.sensitivity.values()),
                 _share(level.readable),
                 _share(level.claimed),
                 _share(level.right),
@@ -455,8 +454,8 @@ def _table(levels: Sequence[Level]) -> Table:
     )
 
 
-def _share(value: float) -> Cell:
-    return Cell("–" if np.isnan(value) else f"{value:.2f}")
+def _share(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}"
 
 
 def _said(examined: Examined, levels: Sequence[Level]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from ecglens.databases.synthetic.noise import add_noise
+from ecglens.errors import UsageError, suggest
 from ecglens.signals import resample
 
 FloatArray = npt.NDArray[np.float32]
@@ -52,25 +55,32 @@ class Stress:
 CLEAN = Stress("clean", "", "clean", lambda X, _fs, _seed: X)
 
 
-def all_stresses() -> tuple[Stress, ...]:
-    """Return the stresses of the study, each kind from mild to harsh."""
-    return tuple(
-        stress
-        for made in (_noises(), _mains(), _rates(), _gains(), _missing(), _bands())
-        for stress in made
-    )
+def all_stresses(families: Sequence[str] | None = None) -> tuple[Stress, ...]:
+    """Return the stresses of the study, each kind from mild to harsh.
+
+    Args:
+        families: of :data:`FAMILIES`; None for all.
+
+    Raises:
+        UsageError: there is no such family.
+    """
+    asked = FAMILIES if families is None else families
+    for name in asked:
+        if name not in FAMILIES:
+            raise UsageError(
+                f"no stress called {name!r}{suggest(name, FAMILIES)}; known are "
+                f"{', '.join(FAMILIES)}"
+            )
+    return tuple(stress for name in FAMILIES if name in asked for stress in FAMILIES[name]())
 
 
-def _noises() -> Iterator[Stress]:
-    for kind, title in NOISES.items():
-        for snr_db in SNR_DB:
+def _noise(kind: str) -> Iterator[Stress]:
+    for snr_db in SNR_DB:
 
-            def change(
-                X: FloatArray, fs: float, seed: int, kind: str = kind, snr_db: float = snr_db
-            ) -> FloatArray:
-                return add_noise(X, kind, fs=fs, snr_db=snr_db, random_state=seed)
+        def change(X: FloatArray, fs: float, seed: int, snr_db: float = snr_db) -> FloatArray:
+            return add_noise(X, kind, fs=fs, snr_db=snr_db, random_state=seed)
 
-            yield Stress(title, "signal to noise, dB", f"{snr_db:g}", change)
+        yield Stress(NOISES[kind], "signal to noise, dB", f"{snr_db:g}", change)
 
 
 def _mains() -> Iterator[Stress]:
@@ -103,6 +113,9 @@ def _gains() -> Iterator[Stress]:
             return X * np.float32(gain)
 
         yield Stress("gain", "times", f"{gain:g}", scale)
+
+
+def _bits() -> Iterator[Stress]:
     for gain in sorted((1.0, *GAINS)):
 
         def convert(X: FloatArray, _fs: float, _seed: int, gain: float = gain) -> FloatArray:
@@ -130,6 +143,20 @@ def _bands() -> Iterator[Stress]:
             return front_end(X, fs, low, high)
 
         yield Stress("front end", "Hz, one-way filter", name, change)
+
+
+FAMILIES: Mapping[str, Callable[[], Iterator[Stress]]] = MappingProxyType(
+    {
+        **{kind: partial(_noise, kind) for kind in NOISES},
+        "mains": _mains,
+        "rate": _rates,
+        "gain": _gains,
+        "bits": _bits,
+        "missing": _missing,
+        "band": _bands,
+    }
+)
+"""What may happen, by a short name."""
 
 
 def through_rate(X: FloatArray, fs: float, rate: float) -> FloatArray:

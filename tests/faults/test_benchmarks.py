@@ -1,0 +1,149 @@
+"""The benchmarks of faults: what they make of what they see, and small runs of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+from ecglens.batch.names import RECORDS_TABLE  # noqa: E402
+from ecglens.errors import EcglensError  # noqa: E402
+from ecglens.readers import read_record  # noqa: E402
+from fault_jobs import differences, half_made, read_log, state_of  # noqa: E402
+from faults import format_kills  # noqa: E402
+from soak import check, judge, spoil, write_recordings  # noqa: E402
+
+WHOLE = {"out.npz": b"whole", "cache/ab/1.npy": b"block"}
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="forks, and looks into /proc")
+
+
+class TestKills:
+    @pytest.mark.parametrize(
+        ("found", "state", "believed"),
+        [
+            ({}, "before", []),
+            ({".out.npz.0123abcd.part": b"wh"}, "within", []),
+            ({"out/.ecglens-unfinished/judged/r/0-0.json": b"{"}, "within", []),
+            ({"cache/ab/1.npy": b"block"}, "within", []),
+            (WHOLE, "after", []),
+            ({"out.npz": b"wh"}, "within", ["out.npz"]),
+            ({**WHOLE, "other.npz": b"?"}, "within", ["other.npz"]),
+        ],
+    )
+    def test_what_a_kill_left(
+        self, found: dict[str, bytes], state: str, believed: list[str]
+    ) -> None:
+        assert state_of(found, WHOLE) == state
+        assert half_made(found, WHOLE) == believed
+
+    def test_what_is_not_as_it_should_be(self) -> None:
+        assert differences(WHOLE, WHOLE) == {"lost": [], "differing": [], "left_over": []}
+        found = {"out.npz": b"other", ".out.npz.0123abcd.part": b""}
+        assert differences(found, WHOLE) == {
+            "lost": ["cache/ab/1.npy"],
+            "differing": ["out.npz"],
+            "left_over": [".out.npz.0123abcd.part"],
+        }
+
+    def test_the_table(self) -> None:
+        none = {"half_made": [], "lost": [], "differing": [], "left_over": []}
+        lines = [
+            {"verb": "train", "state": "within", **none},
+            {"verb": "train", "state": "after", **none, "lost": ["a", "b"]},
+        ]
+        assert "| train | 2 | 0 | 1 | 1 | 0 | 1 | 0 | 0 |" in format_kills(lines)
+
+    def test_a_log_that_was_cut_off(self, tmp_path: Path) -> None:
+        assert read_log(tmp_path / "log") == []
+        (tmp_path / "log").write_text('{"verb": "train"}\n{"verb": "tr')
+        assert read_log(tmp_path / "log") == [{"verb": "train"}]
+
+
+def sample(done: int, **changed: float) -> dict[str, float]:
+    return {"seconds": done / 2, "done": done, "mb": 500.0, "files": 40, "threads": 9, **changed}
+
+
+class TestSoak:
+    def test_memory_that_grows_and_time_that_does(self) -> None:
+        flat = judge([sample(n) for n in range(101)], 100)
+        assert flat["mb_per_100_files"] == pytest.approx(0, abs=1e-9)
+        assert flat["s_per_file_first"] == flat["s_per_file_last"] == 0.5
+        grown = judge([sample(n, mb=500 + n, seconds=n * n) for n in range(101)], 100)
+        assert grown["mb_per_100_files"] == pytest.approx(100)
+        assert grown["s_per_file_last"] > 5 * grown["s_per_file_first"]
+        assert (grown["mb_first"], grown["mb_last"], grown["mb_most"]) == (510, 599, 600)
+
+    def test_recordings_are_of_all_formats_and_one_in_fifty_is_bad(self, tmp_path: Path) -> None:
+        good = write_recordings(tmp_path, 100, 10.0, 0)
+        assert [Path(path).suffix for path in list(good)[:5]] == [
+            ".hea", ".edf", ".csv", ".npz", ".mat",
+        ]  # fmt: skip
+        signals = {read_record(path).signal.tobytes() for path in list(good)[:10]}
+        assert len(signals) == 10
+        bad = [path for path, fine in good.items() if not fine]
+        assert len(bad) == 2
+        for path in bad:
+            with pytest.raises(EcglensError):
+                read_record(path)
+
+    @pytest.mark.parametrize("kind", range(4))
+    @pytest.mark.parametrize("number", range(5))
+    def test_every_damage_is_refused(self, tmp_path: Path, kind: int, number: int) -> None:
+        path = Path(list(write_recordings(tmp_path, number + 1, 10.0, 0))[number])
+        spoil(path, kind)
+        with pytest.raises(EcglensError):
+            read_record(path)
+
+    def test_rows(self, tmp_path: Path) -> None:
+        rows = "name,path,status,message\na,a,done,\nb,b,failed,why\nc,c,done,\nd,d,failed,\n"
+        (tmp_path / RECORDS_TABLE).write_text(rows)
+        for name in "ac":
+            (tmp_path / name).mkdir()
+        (tmp_path / "a" / "summary.json").write_text("{}")
+        asked = {"a": True, "b": False, "c": True, "d": False, "e": True}
+        found = check(tmp_path, asked)
+        assert found == {
+            "good": 3, "bad": 2, "right_rows": 2, "wrong_rows": 3, "rows_too_much": 0,
+        }  # fmt: skip
+
+
+def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+
+
+@needs_linux
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+class TestSmallRuns:
+    def test_kills(self, tmp_path: Path) -> None:
+        log = tmp_path / "log.jsonl"
+        done = run("faults.py", "--kills", 1, "--patients", 8, "--log", log)
+        assert done.returncode == 0, done.stdout + done.stderr
+        verbs = {json.loads(line)["verb"] for line in log.read_text().splitlines()}
+        assert verbs == {"windows", "features", "train", "predict", "fetch"}
+
+    def test_determinism(self, tmp_path: Path) -> None:
+        done = run("determinism.py", "--quick", "--patients", 8)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "| all of these at once |" in done.stdout
+
+    def test_soak(self, tmp_path: Path) -> None:
+        out = tmp_path / "soak.json"
+        words = ("--recordings", 50, "--seconds", 20, "--patients", 8, "--json", out)
+        done = run("soak.py", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = json.loads(out.read_text())
+        assert (found["code"], found["bad"], found["right_rows"]) == (9, 1, 50)

@@ -5,7 +5,7 @@
 
 The corpus starts from the good file of the target and a few damaged ones, which are made by code,
 and grows in a temporary folder (or in ``--corpus``). Anything but an error of ecglens stops the run
-and leaves the input, ready to become a test; so does an input that takes over 10 s or 2 GB.
+and leaves the input, ready to become a test; so does an input that takes over 60 s or 2 GB.
 ``--list`` prints the targets. Without atheris, which has no wheel for every Python, the damages of
 the matrix are drawn at random instead, until the time is over.
 """
@@ -71,7 +71,8 @@ def _guided(target: Any, minutes: float, corpus: Path) -> None:
     target.warmed()
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     options = [
-        sys.argv[0], f"-max_total_time={round(60 * minutes)}", "-timeout=10", "-print_final_stats=1",
+        sys.argv[0], f"-max_total_time={round(60 * minutes)}", "-timeout=60",
+        "-print_final_stats=1",
         f"-rss_limit_mb={_RSS_MB}", f"-max_len={max(4096, 2 * len(target.good().whole))}",
         f"-artifact_prefix={corpus}/found-", str(corpus),
     ]  # fmt: skip

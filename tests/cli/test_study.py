@@ -157,7 +157,8 @@ def test_a_saved_model_under_stress(
     ecglens("train", collection, *network, *known, "--pca", 8, "--no-evaluate", "--out", model)
     assert ecglens("windows", collection, *others, "--out", windows).code == 0
     out = tmp_path / "out"
-    done = ecglens("study", "stress", windows, "--model", model, "--bootstrap", 10, "--out", out)
+    words = ("--model", model, "--kinds", "gain", "--bootstrap", 10)
+    done = ecglens("study", "stress", windows, *words, "--out", out)
     assert done.code == 0, done.err
     assert files_in(out) == RESULTS
     assert "m.ecglens has macro-F1" in done.out

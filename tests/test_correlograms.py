@@ -14,7 +14,8 @@ from tests.signals_of import beats, fibrillation
 
 FS = 125.0
 SPECTROGRAM = replace(IMAGE_PRESETS["salem2018"], height=64, width=96)
-BOTH = replace(SPECTROGRAM, height=112, correlogram_rows=48)
+# A stretch holds a beat whatever the interval, up to 1.5 s.
+BOTH = replace(SPECTROGRAM, height=112, correlogram_rows=48, correlogram_window_s=1.5)
 NONE = 0.2
 """How the correlation 0 is drawn."""
 

@@ -361,14 +361,13 @@ def _needed_table(needed: list[dict[str, Any]], titles: dict[str, str]) -> Table
 
 
 def _needed_cell(row: dict[str, Any]) -> Cell:
-    first = "1 or fewer" if row["needed"] is not None and row["needed"] <= 1 else ""
-    value = "never" if row["needed"] is None else first or f"{row['needed']:.0f}"
-    high = "never" if row["high"] is None else f"{row['high']:.0f}"
-    return Cell(value, f"{_low(row)} – {high}")
+    value, low, high = (_people(row[name]) for name in ("needed", "low", "high"))
+    return Cell(value) if low == value == high else Cell(value, f"{low} – {high}")
 
 
-def _low(row: dict[str, Any]) -> str:
-    return "never" if row["low"] is None else f"{row['low']:.0f}"
+def _people(n: float | None) -> str:
+    """Return a number of people in words; None stands for one beyond all there are."""
+    return "never" if n is None else f"{n:.0f}" if n > 1 else "1 or fewer"
 
 
 def _said(
@@ -404,5 +403,4 @@ def _clause(row: dict[str, Any], titles: dict[str, str]) -> str:
         return f"{other} does not come to that with all {row['at_most']} there are{limits}"
     most = "more than there are" if high is None else f"{high:.0f}"
     limits = "" if low is None else f" (95 % limits {low:.0f} to {most})"
-    few = "1 or fewer" if row["needed"] <= 1 else f"{row['needed']:.0f}"
-    return f"{other} needs {few} for that{limits}"
+    return f"{other} needs {_people(row['needed'])} for that{limits}"

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tools of the supply chain live apart: what they need must not decide what the package gets.
 TOOLS := $(VENV)-tools
 COMPILE := $(TOOLS)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+	--no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
 .PHONY: help demo install install-timm test test-all test-lowest test-wheel check bench \
 	constraints lock dist sbom audit lint-workflows clean

@@ -29,15 +29,15 @@ from sklearn.pipeline import make_pipeline
 from ecglens.backbones import load_backbone
 from ecglens.beats import heart_rates
 from ecglens.cache import FeatureStore
-from ecglens.features import Extractor, concatenate_outputs
+from ecglens.databases.synthetic.noise import add_noise
+from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.files import cache_folder
 from ecglens.prediction.doubts import doubts_of_rate
 from ecglens.readers import find_records, read_record
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.records import Lead, Record
-from ecglens.rhythm_features import RHYTHM_NAMES
 from ecglens.signals import unreadable_reasons
-from ecglens.windows import WindowRule, Windows, add_noise_to_windows, cut_record
+from ecglens.windows import WindowRule, Windows, cut_record
 from rhythm4 import read_rhythm4, readable
 from studies import Split, scores_of
 
@@ -45,6 +45,8 @@ Features = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Correction = Callable[[Floats, Floats, Windows], tuple[Floats, Floats]]
 
+TRAINING_NOISES = ("baseline", "muscle", "motion")
+TRAINING_SNR_DB = (0.0, 24.0)
 TEST_NOISES = ("baseline", "muscle", "motion", "recorder")
 """The last is never trained on."""
 
@@ -62,7 +64,9 @@ class Extraction:
         size = (recipe.image.height, recipe.image.width)
         backbone = load_backbone(recipe.backbone, image_size=size)
         store = FeatureStore(cache_folder() / "features")
-        self.extractor = Extractor(backbone, recipe.outputs(), recipe.image, store=store)
+        self.extractor = Extractor(
+            backbone, recipe.outputs(), recipe.image, EngineSettings(precision="fp32"), store
+        )
 
     def of(self, windows: Windows) -> Features:
         """Return the features, shape (n_windows, n_features)."""
@@ -72,27 +76,46 @@ class Extraction:
 def noise(args: argparse.Namespace) -> None:
     """Print what noisy copies in training do for windows with and without noise."""
     windows = readable(read_rhythm4(args.data))
-    extraction = Extraction(find_recipe("fusion"))
-    clean = extraction.of(windows)
-    copies = [
-        extraction.of(add_noise_to_windows(windows, random_state=n))
-        for n in range(max(args.copies))
-    ]
-    under = noisy_features(windows, extraction, list(product(args.noises, args.snr)))
-    conditions = " | ".join(f"{kind} {snr_db} dB" for kind, snr_db in under)
-    print("| recipe | copies | seed | macro-F1 | accuracy | N AF VF ST | fit s | ", end="")
-    print(f"vectors | {conditions} |\n|{'---|' * (8 + len(under))}", flush=True)
-    for seed, name, n in product(args.seeds, args.recipes, args.copies):
-        kept = slice(None, None if name == "fusion" else -len(RHYTHM_NAMES))
-        outcome = cross_validated(
-            find_recipe(name).classifier(),
-            windows,
-            clean[:, kept],
-            [features[:, kept] for features in copies[:n]],
-            {condition: features[:, kept] for condition, features in under.items()},
-            list(subject_folds(windows, seed, args.folds)),
-        )
-        print(f"| {name} | {n} | {seed} | {outcome}", flush=True)
+    conditions = list(product(args.noises, args.snr))
+    told = " | ".join(f"{kind} {snr_db} dB" for kind, snr_db in conditions)
+    print(
+        f"| recipe | seed | copies | macro-F1 | accuracy | N AF VF ST | fit s | vectors | {told} |"
+    )
+    print(f"|{'---|' * (8 + len(conditions))}", flush=True)
+    for name in args.recipes:
+        extraction = Extraction(find_recipe(name))
+        clean = extraction.of(windows)
+        made = (add_noise_to_windows(windows, random_state=n) for n in range(max(args.copies)))
+        copies = [extraction.of(copy) for copy in made]
+        under = noisy_features(windows, extraction, conditions)
+        for seed, n in product(args.seeds, args.copies):
+            folds = list(subject_folds(windows, seed, args.folds))
+            classifier = find_recipe(name).classifier()
+            outcome = cross_validated(classifier, windows, clean, copies[:n], under, folds)
+            print(f"| {name} | {seed} | {n} | {outcome}", flush=True)
+
+
+def add_noise_to_windows(
+    windows: Windows,
+    *,
+    kinds: Sequence[str] = TRAINING_NOISES,
+    snr_db: tuple[float, float] = TRAINING_SNR_DB,
+    random_state: int = 0,
+) -> Windows:
+    """Return a noisy copy of every window, of the same person and class.
+
+    Each window gets noise of its own: one of ``kinds``, at a signal-to-noise ratio drawn evenly
+    from ``snr_db`` (dB). What a window gets depends on its place and on ``random_state``.
+    """
+    rng = np.random.default_rng(random_state)
+    chosen = rng.integers(len(kinds), size=len(windows))
+    ratios = rng.uniform(*snr_db, size=len(windows))
+    seeds = rng.integers(2**31, size=len(windows))
+    X = np.empty_like(windows.X)
+    drawn = zip(windows.X, chosen.tolist(), ratios.tolist(), seeds.tolist(), strict=True)
+    for row, (x, kind, ratio, seed) in enumerate(drawn):
+        X[row] = add_noise(x, kinds[kind], fs=windows.fs, snr_db=ratio, random_state=seed)
+    return replace(windows, X=X)
 
 
 def subject_folds(windows: Windows, seed: int, n_folds: int) -> Iterator[Split]:

@@ -13,6 +13,7 @@ import numpy as np
 
 import robust_files as files
 from robust_files import Sample
+from robust_models import HOSTILE, Hostile
 
 OUTSIDE = "outside"
 _HUGE = 1 << 33
@@ -208,5 +209,19 @@ WFDB_SPECIALS: Sequence[Special] = (
     *(Special(f"a header with {name}", _header(text)) for name, text in _HEADERS.items()),
     *(Special(f"annotations with {name}", _annotations(data)) for name, data in _MARKS.items()),
 )
-MODEL_SPECIALS: Sequence[Special] = PLACES
+
+
+def _model(hostile: Hostile) -> Callable[[Path, Sample], Path]:
+    def prepare(folder: Path, sample: Sample) -> Path:
+        path = folder / sample.opened
+        path.write_bytes(hostile.make(files.members_of(sample.whole)))
+        return path
+
+    return prepare
+
+
+MODEL_SPECIALS: Sequence[Special] = (
+    *PLACES,
+    *(Special(name, _model(hostile)) for name, hostile in HOSTILE.items()),
+)
 NETWORK_SPECIALS: Sequence[Special] = PLACES

@@ -2,7 +2,7 @@
 
     python benchmarks/robustness.py --inputs 20000
 
-Each input is read in a process whose address space is limited, under an alarm of 10 s and an audit
+Each input is read in a process whose address space is limited, under alarms and an audit
 hook that sees what is opened. The table tells, target by target, how many inputs were refused with
 a reason, read, crashed or hung, the worst time and memory, and what was opened outside of the
 input's folder. The same inputs come again with the same ``--seed``; one is tried again by its name:

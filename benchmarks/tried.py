@@ -31,6 +31,7 @@ SPECTROGRAM = replace(
     image=IMAGE_PRESETS["spectrogram"],
     pooling=("meanstd", "bands4"),
     pca=128,
+    head_params={"pairwise": False},
 )
 
 
@@ -48,7 +49,9 @@ VARIANTS = (
     Variant("spectrogram recipe"),
     Variant("random weights", weights="random"),
     Variant("salem2018 on DenseNet-121", recipe={"preset": "salem2018"}),
-    Variant("head svm-memory without votes", recipe={"head_params": {"votes": 0.0}}),
+    Variant(
+        "head svm-memory without votes", recipe={"head_params": {"votes": 0.0, "pairwise": False}}
+    ),
     Variant("head svm-rbf", recipe={"head": "svm-rbf"}),
     Variant("head lda", recipe={"head": "lda"}),
     Variant("head knn", recipe={"head": "knn"}),
@@ -74,6 +77,8 @@ VARIANTS = (
 def recipe_of(variant: Variant) -> Recipe:
     """Return the recipe of the spectrogram alone with one change."""
     changes = dict(variant.recipe)
+    if "head" in changes:
+        changes["head_params"] = {}
     preset = changes.pop("preset", None)
     recipe = replace(find_recipe(preset) if preset else SPECTROGRAM, backbone="densenet121")
     return replace(recipe, image=replace(recipe.image, **variant.image), **changes)

@@ -85,6 +85,7 @@ class TestRhythm4:
         assert 0.3 < out["subject"]["accuracy"] < 0.7
         assert out["settings"]["shuffled_labels"] is True
 
+    @pytest.mark.slow
     def test_a_person_in_both_files_is_refused(
         self, tmp_path: Path, args: list[str | Path]
     ) -> None:
@@ -146,6 +147,7 @@ class TestRealYardstick:
         assert out["pooled"]["macro_f1"] < 0.3
 
 
+@pytest.mark.slow
 def test_what_quality_refuses_is_told_by_class_and_half(tmp_path: Path) -> None:
     done = _run("quality.py", "--data", _write_rhythm4(tmp_path / "r4.npz", 0, 6))
     assert done.returncode == 0, done.stderr

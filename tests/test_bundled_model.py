@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tools.rhythm4.document import document
 
@@ -109,11 +108,13 @@ def test_a_person_of_training_is_named_and_well_known(model: RhythmModel, real_d
     record = read_record(real_data / "vfdb" / "422")
     timeline = predict_record(model, record)
     assert any("vfdb-422 was in training" in note for note in timeline.notes)
-    true = np.zeros(len(timeline.labels), dtype=bool)
+    ends = timeline.start_s + timeline.length_s
+    said: dict[str, list[str]] = {"VF": [], "N": []}
     for span in record.rhythms:
-        if span.rhythm in ("VF", "VFIB", "VFL"):
-            inside = (timeline.start_s >= span.start_s) & (timeline.start_s + 10 <= span.end_s)
-            true |= inside
-    assert true.sum() > 20
-    assert (timeline.labels[true] == "VF").mean() > 0.9
-    assert (timeline.labels[~true] == "VF").mean() < 0.1
+        inside = (timeline.start_s >= span.start_s) & (ends <= span.end_s)
+        label = "VF" if span.rhythm in ("VF", "VFIB", "VFL") else span.rhythm
+        said.get(label, []).extend(timeline.labels[inside].tolist())
+    assert len(said["VF"]) > 20
+    assert said["VF"].count("VF") / len(said["VF"]) > 0.9
+    assert len(said["N"]) > 20
+    assert said["N"].count("VF") / len(said["N"]) < 0.05

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +98,26 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_only(
         store.save(store.key(X, {}), BLOCK)
         store.save(store.key(X, {}), BLOCK)
     assert caplog.text.count("features are not kept: cannot make folder") == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 4e9])
+def test_a_block_counts_whatever_the_time_of_its_file(tmp_path: Path, seconds: float) -> None:
+    store = FeatureStore(tmp_path)
+    key = store.key(X, {})
+    store.save(key, BLOCK)
+    os.utime(next(tmp_path.rglob("*.npy")), (seconds, seconds))
+    np.testing.assert_array_equal(store.load(key, 3), BLOCK)
+
+
+def test_many_writers_and_readers_of_one_block(tmp_path: Path) -> None:
+    key = FeatureStore(tmp_path).key(X, {})
+
+    def save_and_load(_: int) -> bool:
+        store = FeatureStore(tmp_path)
+        store.save(key, BLOCK)
+        found = store.load(key, 3)
+        return found is not None and np.array_equal(found, BLOCK)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(save_and_load, range(100)))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{key}.npy"]

@@ -115,10 +115,15 @@ def test_check_no_leak_names_subjects_and_fold():
         check_no_leak(["a", "b", "b", "a"], [0, 1], [2, 3], "holdout")
 
 
-def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_jobs():
-    first, second = quick(by_rhythm()), quick(by_rhythm(), n_jobs=2)
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
+    first, second = quick(by_rhythm()), quick(by_rhythm())
     assert first.to_dict() == second.to_dict()
     assert first.to_dict() != quick(by_rhythm(), random_state=1).to_dict()
+
+
+@pytest.mark.slow
+def test_the_number_of_jobs_changes_no_number():
+    assert quick(by_rhythm(), n_jobs=2).to_dict() == quick(by_rhythm()).to_dict()
 
 
 def test_the_classifier_is_cloned_and_left_unfitted():

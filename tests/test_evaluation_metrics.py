@@ -64,7 +64,7 @@ def test_ratios_work_on_stacks():
 indices = hnp.arrays(np.int64, st.integers(4, 60), elements=st.integers(0, 3))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data(), reference=indices)
 def test_scores_equal_those_of_scikit_learn(data, reference):
     called = data.draw(hnp.arrays(np.int64, len(reference), elements=st.integers(0, 3)))

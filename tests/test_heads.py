@@ -9,7 +9,7 @@ from ecglens.errors import UsageError
 from ecglens.heads import MemorySVC
 
 
-@parametrize_with_checks([MemorySVC(), MemorySVC(votes=0)])
+@parametrize_with_checks([MemorySVC(), MemorySVC(votes=0), MemorySVC(pairwise=False)])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_it_is_a_scikit_learn_classifier(estimator: object, check: object) -> None:
     check(estimator)  # type: ignore[operator]
@@ -50,8 +50,58 @@ def test_without_votes_it_is_the_plain_machine() -> None:
     gamma = 0.2 / (X.shape[1] * X.var())
     plain = SVC(C=10, gamma=gamma, class_weight="balanced").fit(X, y)
     np.testing.assert_allclose(
-        MemorySVC(votes=0).fit(X, y).decision_function(X), plain.decision_function(X)
+        MemorySVC(votes=0, pairwise=False).fit(X, y).decision_function(X),
+        plain.decision_function(X),
     )
+
+
+def _three(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return windows of three classes that overlap."""
+    rng = np.random.default_rng(seed)
+    y = np.array(["a", "b", "c"])[rng.integers(0, 3, size=240)]
+    centre = {"a": (0.0, 0.0), "b": (2.0, 0.0), "c": (0.0, 2.0)}
+    return np.array([centre[name] for name in y]) + rng.normal(size=(240, 2)), y
+
+
+def test_margins_of_pairs_decide_nearly_alike_and_know_better_where_they_err() -> None:
+    X, y = _three(0)
+    new, truth = _three(1)
+    shares = []
+    for pairwise in (False, True):
+        head = MemorySVC(votes=0, pairwise=pairwise).fit(X, y)
+        scores = np.sort(head.decision_function(new), axis=1)
+        right = head.predict(new) == truth
+        surest = np.argsort(scores[:, -1] - scores[:, -2])[120:]
+        shares.append((right.mean(), right[surest].mean()))
+    assert abs(shares[0][0] - shares[1][0]) < 0.02
+    assert shares[1][1] >= shares[0][1]
+    assert shares[1][1] > shares[1][0] + 0.05
+
+
+def test_scores_of_pairs_are_sums_of_softened_margins() -> None:
+    X, y = _three(2)
+    head = MemorySVC(votes=0).fit(X, y)
+    ab, ac, bc = head.machine_.decision_function(X).T
+
+    def soft(margin: np.ndarray) -> np.ndarray:
+        return -np.log1p(np.exp(-4 * margin)) / 4
+
+    expected = [soft(ab) + soft(ac), soft(-ab) + soft(bc), soft(-ac) + soft(-bc)]
+    np.testing.assert_allclose(head.decision_function(X), np.transpose(expected))
+
+
+def test_two_classes_have_one_margin() -> None:
+    X, y = _people(30, 4, 0.5, seed=2)
+    one, other = (MemorySVC(pairwise=pairwise).fit(X, y) for pairwise in (False, True))
+    np.testing.assert_array_equal(one.decision_function(X), other.decision_function(X))
+
+
+def test_a_head_of_before_has_no_pairs() -> None:
+    X, y = _three(3)
+    head = MemorySVC().fit(X, y)
+    del head.__dict__["pairwise"]
+    assert head.get_params()["pairwise"] is False
+    assert head.decision_function(X).shape == (240, 3)
 
 
 def test_votes_do_not_depend_on_how_many_are_asked_at_once() -> None:

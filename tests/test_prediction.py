@@ -95,9 +95,8 @@ def test_an_unsure_model_is_inconclusive() -> None:
 
 
 @given(hop_s=st.sampled_from([1.0, 2.0, 2.5, 5.0, 10.0]), seconds=st.integers(10, 90))
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_episodes_tile_what_was_judged(hop_s: float, seconds: int) -> None:
-    timeline = predict_record(MODEL, _mixed(60.0) if seconds > 60 else record_of("N", seconds))
     timeline = predict_record(MODEL, record_of("N", seconds), hop_s=hop_s)
     episodes = timeline.episodes
     assert episodes[0].start_s == 0

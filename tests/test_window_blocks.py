@@ -29,7 +29,7 @@ from tests.signals_of import beats, record_of
 PIECE = "ecglens.windows.cutting._PIECE"
 RATES = [(360.0, 125.0), (250.0, 125.0), (128.0, 125.0), (1000.0, 125.0), (100.0, 360.0),
          (125.0, 125.0), (249.89, 125.0)]  # fmt: skip
-QUICK = settings(max_examples=25)
+QUICK = settings(max_examples=12)
 
 
 def assert_same(one: Windows, other: Windows) -> None:

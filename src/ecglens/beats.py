@@ -52,7 +52,7 @@ def find_beats(signal: npt.ArrayLike, fs: float) -> Beats:
     On ten-second windows of 34 records of mitdb (first lead, 2,034 windows without flutter) 98.8 %
     of the annotated beats are found within 150 ms and 99.2 % of those found are annotated. Where
     there is no QRS complex (ventricular fibrillation, noise) the detector still finds peaks;
-    :func:`beat_contrast` tells whether they stand out.
+    :meth:`WindowBeats.contrast` tells whether they stand out.
 
     Args:
         signal: one lead in any unit, shape (n_samples,); NaN and infinity mark missing samples.

@@ -132,7 +132,7 @@ class ExpertPool(ClassifierMixin, BaseEstimator):
             )
         if not self.temperature > 0:
             raise UsageError(f"temperature of ExpertPool must be over 0, got {self.temperature}")
-        self.image_ = MemorySVC(C=self.C, gamma=self.gamma, votes=self.votes)
+        self.image_ = MemorySVC(C=self.C, gamma=self.gamma, votes=self.votes, pairwise=False)
         self.image_.fit(features[:, : -self.n_measures], labels)
         self.ranks_ = QuantileTransformer(
             n_quantiles=min(_QUANTILES, len(features)),
@@ -140,7 +140,9 @@ class ExpertPool(ClassifierMixin, BaseEstimator):
             random_state=0,
         ).fit(features[:, -self.n_measures :])
         ranked = self._ranked(features)
-        self.measures_ = MemorySVC(C=self.measures_C, gamma=self.measures_gamma, votes=self.votes)
+        self.measures_ = MemorySVC(
+            C=self.measures_C, gamma=self.measures_gamma, votes=self.votes, pairwise=False
+        )
         self.measures_.fit(ranked, labels)
         self.few_ = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
         self.few_.fit(ranked[:, few], labels)

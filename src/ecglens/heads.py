@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
@@ -15,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ecglens.errors import UsageError
 
 _BLOCK = 1024
+_STEEPNESS = 4.0
 
 
 class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -34,6 +37,11 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         gamma: width of its kernel, as a multiple of scikit-learn's ``"scale"``.
         votes: weight of the memory; 0 leaves it out.
         sharpness: how fast votes fade with distance.
+        pairwise: True adds, as the machine's score of a class, the softened margins by which it
+            beats or loses to each of the others, ``log(sigmoid(4 margin)) / 4``. False counts how
+            many it beats, as scikit-learn does: near whole numbers, whatever the margins, which
+            decide nearly alike and tell far less of how sure they are (docs/research/limits.md).
+            Two classes have one margin, and both are the same.
 
     Attributes:
         classes_: sorted labels.
@@ -43,17 +51,21 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         twin_d2_: median squared distance to the nearest other training window.
     """
 
+    pairwise = False  # of heads that were saved before there was a choice
+
     def __init__(
         self,
         C: float = 10.0,
         gamma: float = 0.2,
         votes: float = 6.0,
         sharpness: float = 4.0,
+        pairwise: bool = True,
     ) -> None:
         self.C = C
         self.gamma = gamma
         self.votes = votes
         self.sharpness = sharpness
+        self.pairwise = pairwise
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Fit the machine and keep the windows.
@@ -72,7 +84,10 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"MemorySVC needs two classes or more, got {len(self.classes_)} class")
         variance = float(features.var()) * features.shape[1]
         self.machine_ = SVC(
-            C=self.C, gamma=self.gamma / (variance or 1.0), class_weight="balanced"
+            C=self.C,
+            gamma=self.gamma / (variance or 1.0),
+            class_weight="balanced",
+            decision_function_shape="ovo" if self.pairwise else "ovr",
         ).fit(features, labels)
         self.memory_ = np.asarray(features, dtype=np.float32)
         self.twin_d2_ = _twin_distance(self.memory_)
@@ -86,6 +101,8 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         votes = self.vote(features)
         if scores.ndim == 1:
             return np.asarray(scores + votes[:, 1] - votes[:, 0])
+        if self.machine_.decision_function_shape == "ovo":
+            scores = _from_pairs(scores, len(self.classes_))
         return scores + votes
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -106,6 +123,15 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             d2 = euclidean_distances(features[part], self.memory_, squared=True).astype(np.float64)
             votes[part] = np.exp(self.sharpness * (1 - d2 / self.twin_d2_)) @ member
         return self.votes * np.log1p(votes)
+
+
+def _from_pairs(margins: npt.NDArray[np.float64], n_classes: int) -> npt.NDArray[np.float64]:
+    """Return scores (n_windows, n_classes) from margins of each class over each later one."""
+    scores = np.zeros((len(margins), n_classes))
+    for column, (first, second) in enumerate(itertools.combinations(range(n_classes), 2)):
+        scores[:, first] += log_expit(_STEEPNESS * margins[:, column]) / _STEEPNESS
+        scores[:, second] += log_expit(-_STEEPNESS * margins[:, column]) / _STEEPNESS
+    return scores
 
 
 def _twin_distance(X: npt.NDArray[np.float32]) -> float:

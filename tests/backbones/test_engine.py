@@ -203,3 +203,24 @@ def test_an_engine_and_its_results_are_let_go(tiny: Backbone, images: Images) ->
     assert watched[0]() is None
     del engine
     assert watched[1]() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        ("Exception from plugin:\nstd::bad_alloc", MemoryError, "has no memory to run tiny"),
+        ("Exception from plugin:\ncannot allocate 4 GB", MemoryError, "cannot allocate 4 GB"),
+        ("Exception from plugin:\nodd layer", BackboneError, "OpenVINO cannot run tiny: odd layer"),
+    ],
+)
+def test_what_openvino_says_while_it_runs_is_told(
+    tiny: Backbone, images: Images, said: str, error: type[Exception], words: str
+) -> None:
+    class Failing:
+        def start_async(self, *_: object, **__: object) -> None:
+            raise RuntimeError(said)
+
+    engine = make_engine(tiny, ["stage3"])
+    engine._queue = Failing()
+    with pytest.raises(error, match=words):
+        engine.run(images)

@@ -212,6 +212,7 @@ def test_progress_goes_to_the_end_of_each_step(made: Made) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bytes(
     made: Made, settings: DemoSettings, tmp_path: Path
 ) -> None:

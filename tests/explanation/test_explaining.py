@@ -171,7 +171,14 @@ class TestActivation:
                 found.score - found.baseline, rel=1e-4, abs=1e-4
             )
 
-    @pytest.mark.parametrize(("head", "pca"), [("svm-linear", None), ("lda", 16), ("logistic", 16)])
+    @pytest.mark.parametrize(
+        ("head", "pca"),
+        [
+            ("lda", 16),
+            pytest.param("svm-linear", None, marks=pytest.mark.slow),
+            pytest.param("logistic", 16, marks=pytest.mark.slow),
+        ],
+    )
     def test_of_every_linear_head_and_of_two_classes(
         self, windows: Windows, window: npt.NDArray[np.float32], head: str, pca: int | None
     ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
+pytest.importorskip("resource", reason="Windows has no limits for processes")
 
 from ecglens.batch.names import RECORDS_TABLE  # noqa: E402
 from ecglens.errors import EcglensError  # noqa: E402

@@ -95,7 +95,7 @@ def _check_controls(controls: dict[str, list[dict[str, object]]]) -> None:
 
     assert accuracy("shuffled/pooled") < 0.5
     assert accuracy("shuffled/subject") < 0.5
-    assert {"within/afdb/AF", "within/vfdb/VF", "within/edb/ST"} <= set(rows)
+    assert "within/afdb/AF" in rows  # the other databases have fewer than 20 windows of a class
     assert rows["left-out/cudb"]["figures"]
     # Only afdb has AF, so that its AF cannot be tested; its N can.
     figures = rows["left-out/afdb"]["figures"]

@@ -53,6 +53,20 @@ def test_what_is_to_be_fetched_and_how_much(tmp_path: Path) -> None:
     )
 
 
+def test_the_document_has_the_plan(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "salem2018.md").read_text(encoding="utf-8")
+    for each in plan_sources(ReproductionSettings(), tmp_path):
+        source = each.source
+        cells = (
+            f"`{source.database}`",
+            ", ".join(source.classes) or "controls",
+            str(len(each.records)),
+            "all" if source.minutes is None else f"{source.minutes:g} min",
+            f"{each.fetch_mb:.0f}",
+        )
+        assert f"| {' | '.join(cells)} |" in text
+
+
 @pytest.mark.usefixtures("small")
 def test_whole_records_that_are_there_are_not_fetched(world: Path, tmp_path: Path) -> None:
     settings = ReproductionSettings(quick=True)

@@ -85,7 +85,9 @@ def refuse_untrusted(data: bytes, what: str) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_archive(archive, len(data), what)
             native = sorted(set(_native_types(json.loads(archive.read("schema.json")))))
-        untrusted = set(import_skops().get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
+            untrusted = set(import_skops().get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
+            if not (untrusted or native):
+                _check_arrays(archive)
     except ModelFileError:
         raise
     except Exception as error:  # a damaged head surfaces as one of many classes
@@ -101,7 +103,7 @@ def refuse_untrusted(data: bytes, what: str) -> None:
 
 
 def _check_archive(archive: zipfile.ZipFile, size: int, what: str) -> None:
-    """Refuse an archive whose arrays promise more than they hold."""
+    """Refuse an archive that is not as ecglens writes it."""
     infos = archive.infolist()
     if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
         raise ModelFileError(f"{what}: its head is compressed, not as ecglens writes it")
@@ -112,7 +114,11 @@ def _check_archive(archive: zipfile.ZipFile, size: int, what: str) -> None:
         raise ModelFileError(f"{what}: its head promises more than it holds; get it again")
     if archive.getinfo("schema.json").file_size > _MAX_DESCRIPTION:
         raise ModelFileError(f"{what}: its head's description is over 64 MB; that is no head")
-    for info in infos:
+
+
+def _check_arrays(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError for arrays of objects, and for those that promise more than they hold."""
+    for info in archive.infolist():
         if info.filename.endswith(".npy"):
             with archive.open(info) as file:
                 check_header(file, info.file_size, kinds="biufUS", wanted="numbers or text")
@@ -135,6 +141,9 @@ def _native_types(node: Any) -> Iterator[str]:
 def _try(head: Any, n_features: int, n_classes: int, what: str) -> None:
     """Check the arrays that native code gets, then judge two vectors."""
     try:
+        taken = int(getattr(head, "n_features_in_", n_features))
+        if taken != n_features:
+            raise ValueError(f"it takes {taken} features, its recipe makes {n_features}")
         for part in _parts_of(head):
             _check_part(part)
         with warnings.catch_warnings(), np.errstate(all="ignore"), one_blas_core():

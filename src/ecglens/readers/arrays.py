@@ -236,7 +236,7 @@ def _words(path: Path, arrays: Mapping[str, AnyArray], name: str) -> list[str]:
     try:
         words = [str(word) for word in array.reshape(-1)]
         "".join(words).encode()
-    except ValueError as error:  # text as NumPy stores it may hold numbers that are no characters
+    except (ValueError, SystemError) as error:  # NumPy's text may hold numbers of no character
         raise RecordError(f"{path}: {name} holds no text: {error}; save it again") from error
     return words
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ecglens.errors import RecordError
 from ecglens.guarded import is_regular, kind_of, lies_in
-from ecglens.readers.assembly import file_fs
+from ecglens.readers.assembly import MAX_LEADS, file_fs
 from ecglens.records import MAX_FS_HZ
 
 MAX_HEADER_BYTES = 4 * 2**20
@@ -80,6 +80,10 @@ def read_header(path: Path) -> Header:
     n_signals = int(tokens[1])
     if n_signals == 0:
         raise RecordError(f"{path} declares no signals; a record needs at least one lead")
+    if n_signals > MAX_LEADS:
+        raise RecordError(
+            f"{path} declares {n_signals} signals, over {MAX_LEADS}; that is no ECG: split it"
+        )
     fs, n_frames = _rate_and_length(path, tokens[2:4])
     notes = _record_notes(path, tokens)
     if name[1] is not None:

@@ -18,7 +18,7 @@ from ecglens.reproduction.figures import Figures, Row
 from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
-_FEWEST_WINDOWS, _FEWEST_PEOPLE = 10, 3
+_FEWEST_WINDOWS, _FEWEST_PEOPLE = 20, 3
 
 
 class Controls:

@@ -11,14 +11,12 @@ from ecglens.windows.cutting import (
 from ecglens.windows.data import Windows, balance_windows, concatenate_windows, share_out
 from ecglens.windows.files import load_windows, save_windows
 from ecglens.windows.labelling import make_windows
-from ecglens.windows.noisy import add_noise_to_windows
 from ecglens.windows.tables import is_windows_table, load_windows_table
 
 __all__ = [
     "LeadChoice",
     "WindowRule",
     "Windows",
-    "add_noise_to_windows",
     "balance_windows",
     "concatenate_windows",
     "count_windows",

@@ -1,0 +1,131 @@
+"""Coverage-guided fuzzing of one reader, with atheris.
+
+    pip install atheris
+    python benchmarks/fuzzing.py "wfdb header" --minutes 10
+
+The corpus starts from the good file of the target and a few damaged ones, which are made by code,
+and grows in a temporary folder (or in ``--corpus``). Anything but an error of ecglens stops the run
+and leaves the input, ready to become a test; so does an input that takes over 60 s or 2 GB.
+``--list`` prints the targets. Without atheris, which has no wheel for every Python, the damages of
+the matrix are drawn at random instead, until the time is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import itertools
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+_SEEDS = 24
+_RSS_MB = 2048
+
+
+def _reader(target: Any, folder: Path) -> Callable[[bytes], None]:
+    """Return what reads bytes as the target's damaged file; faults come through."""
+    from ecglens.errors import EcglensError
+    from robust_targets import write_files
+
+    sample = target.good()
+    write_files(folder, sample.files)
+    path = folder / sample.opened
+
+    def read(data: bytes) -> None:
+        write_files(folder, sample.with_data(data))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                target.read(path)
+            except EcglensError:
+                return
+
+    return read
+
+
+def _seeds(target: Any, corpus: Path) -> None:
+    """Write the good file and some damaged ones as a start of the corpus."""
+    from robust_damage import DAMAGES, damages
+
+    whole = target.good().whole
+    (corpus / "good").write_bytes(whole)
+    for number, (kind, seed) in enumerate(damages(whole, _SEEDS)):
+        (corpus / f"seed{number}").write_bytes(DAMAGES[kind](whole, seed))
+
+
+def _guided(target: Any, minutes: float, corpus: Path) -> None:
+    """Fuzz with atheris; it ends the process."""
+    atheris = importlib.import_module("atheris")
+    with atheris.instrument_imports(include=["ecglens"]):
+        for name in ("readers", "models", "labels", "databases", "windows", "cli.work"):
+            importlib.import_module(f"ecglens.{name}")
+    target.warmed()
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    options = [
+        sys.argv[0], f"-max_total_time={round(60 * minutes)}", "-timeout=60",
+        "-print_final_stats=1",
+        f"-rss_limit_mb={_RSS_MB}", f"-max_len={max(4096, 2 * len(target.good().whole))}",
+        f"-artifact_prefix={corpus}/found-", str(corpus),
+    ]  # fmt: skip
+    atheris.Setup(options, _reader(target, folder))
+    atheris.Fuzz()
+
+
+def _random(target: Any, minutes: float) -> int:
+    """Draw damages until the time is over; return how many were tried."""
+    from robust_damage import DAMAGES, damages
+
+    target.warmed()
+    end = time.monotonic() + 60 * minutes
+    whole = target.good().whole
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        read = _reader(target, Path(name))
+        done = 0
+        for seed in itertools.count():
+            for kind, number in damages(whole, 200, seed):
+                read(DAMAGES[kind](whole, number))
+                done += 1
+                if time.monotonic() > end:
+                    return done
+    return done
+
+
+def main() -> int:
+    """Fuzz one target."""
+    from robust_targets import TARGETS
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("target", nargs="?", help="one of --list")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--corpus", type=Path, help="folder of the corpus (default: temporary)")
+    parser.add_argument("--list", action="store_true", help="print the targets")
+    asked = parser.parse_args()
+    if asked.list or asked.target not in TARGETS:
+        print("\n".join(TARGETS))
+        return int(not asked.list)
+    corpus = asked.corpus or Path(tempfile.mkdtemp(prefix="corpus-"))
+    corpus.mkdir(parents=True, exist_ok=True)
+    target = TARGETS[asked.target]
+    if importlib.util.find_spec("atheris") is None:
+        print(f"atheris is not installed; {_random(target, asked.minutes)} damages were tried")
+        return 0
+    _seeds(target, corpus)
+    sys.stdout.flush()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _guided(target, asked.minutes, corpus)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

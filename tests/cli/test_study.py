@@ -130,7 +130,7 @@ def test_killed_and_run_again(
         return subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.DEVNULL)
 
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
-    assert start(quiet).wait(280) == 0
+    assert start(quiet).wait(600) == 0
     assert files_in(quiet) == RESULTS
     process, cells = start(killed), killed / "cells.jsonl"
     while process.poll() is None and not cells.exists():
@@ -141,7 +141,7 @@ def test_killed_and_run_again(
     held = len(cells.read_bytes().splitlines())
     whole = len((quiet / "cells.jsonl").read_bytes().splitlines())
     assert held < whole
-    assert start(killed).wait(280) == 0
+    assert start(killed).wait(600) == 0
     for name in RESULTS:
         if name != "cells.jsonl":
             assert (killed / name).read_bytes() == (quiet / name).read_bytes(), name

@@ -80,7 +80,7 @@ def test_a_changed_member_is_named(model: Path) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="cannot read .*none"):
+    with pytest.raises(ModelFileError, match=r"cannot read .*none"):
         verify_model(tmp_path / "none")
     with pytest.raises(ModelFileError, match="is not a regular file; give a model file"):
         verify_model(tmp_path)

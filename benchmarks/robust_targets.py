@@ -222,7 +222,7 @@ def _one(name: str, make: Callable[[], bytes]) -> Callable[[], files.Sample]:
 def _recordings() -> list[Target]:
     return [
         Target(
-            name, make, read_recording, PLACES + (WFDB_SPECIALS if name == "wfdb header" else ())
+            name, make, read_recording, [*PLACES, *(WFDB_SPECIALS if name == "wfdb header" else ())]
         )
         for name, make in files.RECORDINGS.items()
     ]
@@ -242,7 +242,7 @@ def _tables() -> list[Target]:
 
 
 def _models() -> list[Target]:
-    more = {"gigabytes": 8.0, "share": 0.5}
+    more: dict[str, Any] = {"gigabytes": 8.0, "share": 0.5}
     return [
         Target("model file", _one("m.ecglens", files.model_bytes), _read_model, MODEL_SPECIALS,
                **more),

@@ -15,14 +15,13 @@ from ecglens.errors import RecordError, suggest
 from ecglens.npy import AnyArray, map_array, read_array
 from ecglens.readers.assembly import (
     MAX_LEADS,
-    MAX_VALUES,
     LeadName,
     agree_on_fs,
     choose_leads,
     file_fs,
     make_source,
 )
-from ecglens.readers.source import ArraySamples, RecordSource
+from ecglens.readers.source import MAX_VALUES, ArraySamples, RecordSource
 
 MAX_ARRAY_BYTES = 8 * MAX_VALUES
 # Deflate packs at most 1,032 to 1; a real signal never comes close, a lead that is off might.

@@ -14,8 +14,7 @@ import numpy as np
 from ecglens.errors import RecordError
 from ecglens.npy import AnyArray
 from ecglens.readers.arrays import MAX_PACKING, source_of
-from ecglens.readers.assembly import MAX_VALUES
-from ecglens.readers.source import RecordSource
+from ecglens.readers.source import MAX_VALUES, RecordSource
 
 MARKS = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 _HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -19,7 +19,7 @@ from ecglens.databases.synthetic.seeds import record_seed, stream
 from ecglens.databases.synthetic.slow import Floats
 from ecglens.databases.synthetic.waves import beat_voltage
 from ecglens.errors import UsageError
-from ecglens.readers.assembly import MAX_VALUES
+from ecglens.readers.source import MAX_VALUES
 from ecglens.records import FloatArray, Lead, Record
 
 DATABASE = "virtual"

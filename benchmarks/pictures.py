@@ -164,27 +164,6 @@ def centred(X: Features, windows: Windows) -> Features:
     return np.concatenate([X, less], axis=1)
 
 
-def coral(X: Features, windows: Windows) -> Features:
-    """Align mean and covariance of each database to those of all, in 128 components.
-
-    Sun, Feng and Saenko 2016 (arXiv 1511.05547), with a ridge of a tenth of the variance.
-    """
-    space = PCA(128, random_state=0).fit_transform(StandardScaler().fit_transform(X))
-    whole, found = _root(space, 0.5), np.empty_like(space)
-    for database in np.unique(windows.databases):
-        mine = windows.databases == database
-        centre = space[mine].mean(axis=0)
-        found[mine] = (space[mine] - centre) @ _root(space[mine], -0.5) @ whole
-    return np.asarray(found, dtype=np.float32)
-
-
-def _root(X: npt.NDArray[np.float64], power: float) -> npt.NDArray[np.float64]:
-    covariance = np.cov(X.T)
-    ridge = 0.1 * np.trace(covariance) / len(covariance)
-    values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
-    return np.asarray((vectors * values**power) @ vectors.T)
-
-
 PLAIN = {"height": 128, "correlogram_rows": 0}
 VARIANTS = (
     Variant("default recipe"),
@@ -251,7 +230,6 @@ VARIANTS = (
     Variant("features standardised by person", adapt=standardised("subjects")),
     Variant("features standardised by database", adapt=standardised("databases")),
     Variant("features less the mean of their record beside", adapt=centred),
-    Variant("databases aligned (CORAL)", adapt=coral),
 )
 
 

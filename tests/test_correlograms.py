@@ -127,10 +127,18 @@ def test_noise_beside_the_beats_leaves_the_stripes() -> None:
 
 
 def test_a_window_shorter_than_what_is_compared_is_refused() -> None:
-    assert BOTH.shortest_s == 3.0
-    with pytest.raises(WindowError, match=r"windows of 2.50 s .* 3 s that a correl"):
+    assert BOTH.shortest_s == 3.5
+    with pytest.raises(WindowError, match=r"windows of 2.50 s .* 3.5 s that a correl"):
         make_images(beats(2.5, FS)[None], FS, BOTH)
     assert np.isfinite(make_images(beats(4, FS)[None], FS, BOTH)).all()
+
+
+@pytest.mark.parametrize("fs", [61.0, 87.0, 100.0, 110.0, 131.0, 219.0])
+@pytest.mark.parametrize("window_s", [0.5, 1.02, 1.5])
+def test_the_shortest_window_can_be_drawn_at_any_rate(fs: float, window_s: float) -> None:
+    image = replace(BOTH, fs=fs, band_hz=(0.5, 30.0), max_hz=30.0, correlogram_window_s=window_s)
+    n_samples = int(np.ceil(image.shortest_s * fs))
+    assert np.isfinite(make_images(beats(4, fs)[None, :n_samples], fs, image)).all()
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ write_atomically(Path(sys.argv[1]), write)
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "a[1].bin"
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, timeout=60)
+        done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, timeout=300)
         assert done.returncode == -signal.SIGKILL
         (left,) = tmp_path.iterdir()
         assert left.read_bytes() == b"half"

@@ -66,8 +66,9 @@ def draw_correlograms(
         none at all or no energy to correlate, 1 for stretches that are alike.
     """
     envelopes, rate = qrs_envelope(signal, fs)
-    length = round(window_s * rate)
     lags = np.rint(np.linspace(*lag_s, rows) * rate).astype(np.intp)
+    # Rounded up both, stretch and lag may be a sample too long for the shortest of windows.
+    length = min(round(window_s * rate), envelopes.shape[-1] - int(lags[-1]))
     drawn = np.empty((len(signal), rows, width), dtype=np.float32)
     for start in range(0, len(signal), _DRAWN):
         part = slice(start, start + _DRAWN)

@@ -16,7 +16,10 @@ def test_signals_have_one_rate_and_size_whatever_the_gain(windows: Windows) -> N
     assert found.std(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
     louder = signals_for_network(7 * windows.X[:6] + 3, windows.fs)
     assert louder == pytest.approx(found, abs=2e-3)
-    assert np.isfinite(signals_for_network(np.zeros((1, 400)), 100.0)).all()
+    flat, gap = np.zeros((1, 400)), windows.X[:1].copy()
+    gap[:, 5:8] = np.nan
+    assert np.isfinite(signals_for_network(flat, 100.0)).all()
+    assert np.isfinite(signals_for_network(gap, 100.0)).all()
 
 
 def test_out_of_range() -> None:

@@ -41,7 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(folder: Path):
-    return load_backbone(make_tiny_onnx(folder / "tiny.onnx"), image_size=(128, 128))
+    image = find_recipe("default").image
+    size = (image.height, image.width)
+    return load_backbone(make_tiny_onnx(folder / "tiny.onnx"), image_size=size)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ class TestStudy:
             raise AssertionError("this was done already")
 
         models = FoldModels(windows, recipe, tiny, Describing(), SETTINGS)
-        monkeypatch.setattr("ecglens.studies.stress.fit_model", refuse)
+        monkeypatch.setattr("ecglens.studies.examined.fit_model", refuse)
         monkeypatch.setattr(FoldModels, "extractor", refuse)
         again = study_stress(windows, models, folder / "out", SETTINGS, stresses=STRESSES)
         assert again.to_dict() == study.to_dict()

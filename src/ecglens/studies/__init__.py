@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ecglens.studies.databases import DatabaseSettings, study_databases
 from ecglens.studies.entrants import NAMES, Entrants, Entry, make_learners
+from ecglens.studies.examined import FoldModels, SavedModel, StressSettings
 from ecglens.studies.learners import Learner, recipe_learner
 from ecglens.studies.learning_curve import CurveSettings, study_learning_curve
 from ecglens.studies.material import Describing, read_study_windows, thin_out, usable_windows
-from ecglens.studies.stress import FoldModels, SavedModel, StressSettings, study_stress
+from ecglens.studies.stress import study_stress
 from ecglens.studies.stresses import all_stresses
 from ecglens.studies.study import Study, save_study
 

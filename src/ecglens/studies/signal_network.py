@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ecglens.errors import BackboneError, UsageError
-from ecglens.signals import band_pass, resample
+from ecglens.signals import band_pass, fill_gaps, resample
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -36,13 +36,13 @@ def signals_for_network(X: npt.ArrayLike, fs: float) -> FloatArray:
     """Return windows as the network takes them: 100 Hz, 0.5 to 40 Hz, each of unit variance.
 
     Args:
-        X: readable windows without missing samples, in mV, shape (n_windows, n_samples).
+        X: readable windows in mV, shape (n_windows, n_samples); missing samples are bridged.
         fs: their rate in Hz.
 
     Returns:
         float32, shape (n_windows, ceil(n_samples * 100 / fs)).
     """
-    moved = band_pass(resample(X, fs, FS), FS, *BAND_HZ)
+    moved = band_pass(resample(fill_gaps(X), fs, FS), FS, *BAND_HZ)
     moved -= moved.mean(axis=1, keepdims=True)
     moved /= np.maximum(moved.std(axis=1, keepdims=True), np.float32(1e-6))
     return moved

@@ -256,7 +256,7 @@ def test_refused_signals(tmp_path: Path, changed: dict[str, object], message: st
     ("onsets", "message"),
     [
         ([0, 0.25, 0.3], "data record 3 starts before the one in front of it ends"),
-        ([0, 1e12], "more than 536870912 values"),
+        ([0, 1e12], "more than 33554432 values"),
         ([0, None], "its data record 2 does not tell when it starts"),
     ],
 )

@@ -157,7 +157,7 @@ def test_segments(write_wfdb, tmp_path: Path, layout: str) -> None:
         ("m/2 1 250 250\na 100\na 100\n", "declares 250 samples, but its segments have 200"),
         ("m/1 1 250 200\na 200\n", "declares 200 samples for segment a, which has 100"),
         ("m/1 1 360 100\na 100\n", r"a\.hea is sampled at 250 Hz, but m\.hea says 360 Hz"),
-        ("m/2 1 250\na 100\n~ 999999999999\n", "more than 536870912 values; read the segments"),
+        ("m/2 1 250\na 100\n~ 999999999999\n", "more than 33554432 values; read the segments"),
         ("m/1 1 250 100\ngone 100\n", r"'gone\.hea', which is not in its folder"),
     ],
 )

@@ -114,7 +114,7 @@ def test_annotator_is_chosen_by_ending(write_wfdb) -> None:
         (lambda whole: b"\2\xfcab\0\0", "a text that belongs to no annotation"),
         (lambda whole: b"\1\x04\0\xec\xff\xff\0\0\0\4\0\0", "not in order of time"),
         (lambda whole: b"\1\xd8\0\0", "unknown annotation codes"),
-        (lambda whole: bytes(2**24 + 2), "has over 16777216 bytes"),
+        (lambda whole: bytes(2**24 + 2), "has over 4194304 bytes"),
     ],
 )
 def test_damaged_annotations(write_wfdb, damage, message: str) -> None:

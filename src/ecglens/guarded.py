@@ -55,8 +55,9 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     """
     kind = kind_of(path)
     if kind and kind != stat.S_IFREG:
-        what = "a folder" if kind == stat.S_IFDIR else "not a regular file"
-        raise OSError(errno.EINVAL, f"it is {what}")
+        if kind == stat.S_IFDIR:
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise OSError(errno.EINVAL, "it is not a regular file")
     with path.open("rb") as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:

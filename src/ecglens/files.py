@@ -60,13 +60,18 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         try:
+            if sys.platform == "win32":
+                os.close(lock)  # a file that is open cannot be moved there
+                yield temporary
+                return
             _lock(lock)
             # Another process may have swept it away before it was locked.
-            if os.fstat(lock).st_nlink or sys.platform == "win32":
+            if os.fstat(lock).st_nlink:
                 yield temporary
                 return
         finally:
-            os.close(lock)
+            if sys.platform != "win32":
+                os.close(lock)
             temporary.unlink(missing_ok=True)
 
 

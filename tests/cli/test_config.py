@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read(ecglens: Program, windows: Path, tmp_path: P
     done = ecglens(*asked, tmp_path / "none.toml")
     assert done.code == 2
     assert done.error == f"cannot read config {tmp_path / 'none.toml'}: No such file or directory"
-    assert "it is a folder" in ecglens(*asked, tmp_path).error
+    assert "Is a directory" in ecglens(*asked, tmp_path).error
     (tmp_path / "latin.toml").write_bytes(b"map = '\xff'")
     done = ecglens(*asked, tmp_path / "latin.toml")
     assert done.code == 2

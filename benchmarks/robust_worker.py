@@ -118,7 +118,8 @@ def peak_mb(*, reset: bool = False) -> float:
 def limit_memory(gigabytes: float) -> None:
     """Bound the address space of this process."""
     n_bytes = int(gigabytes * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)  # which can only be lowered
+    resource.setrlimit(resource.RLIMIT_AS, (n_bytes, hard))
 
 
 def attempt(words: str, read: Callable[[], object], watch: Watch, *inside: Path) -> Outcome:

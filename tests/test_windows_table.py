@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,9 @@ def test_windows_come_to_one_rate(tmp_path: Path) -> None:
         ({"offset": np.array([0, 2500, 3000, 99999])}, "windows lie outside its"),
         ({"offset": np.array([0, 2500, 2500, 6600])}, "windows lie outside its"),
         ({"offset": np.array([0, 2500, 2600, 6600])}, "windows last 2 to .* s; cut them to one"),
+        ({"fs": np.array([250, 0, 360])}, "rates of 0 to 360 Hz; an ECG has 10 to 100000 Hz"),
+        ({"fs": np.array([1e-7] * 3)}, "rates of 1e-07 to 1e-07 Hz; an ECG has"),
+        ({"fs": np.array([250, np.nan, 360])}, "rates of nan to nan Hz; an ECG has"),
         ({"label": np.array(["N"])}, "labels has shape"),
         ({"fs": np.array(["x"] * 3)}, "is not a table of windows"),
         ({"subject": np.array([object()] * 3)}, "is not a table of windows .*object"),
@@ -65,6 +69,22 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.npz", x_milli=np.zeros(20_000_000, np.int16))
     with pytest.raises(WindowError, match=r"it unpacks to 4[0-9]* bytes"):
         load_windows_table(path)
+
+
+def test_more_values_than_memory_may_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "t.npz")
+    monkeypatch.setattr("ecglens.windows.tables.MAX_VALUES", 3 * 1250)
+    assert load_windows_table(path).X.size == 3 * 1250
+    with pytest.raises(WindowError, match=r"3 windows of 10 s at 126 Hz are more than 3750 values"):
+        load_windows_table(path, fs=126.0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.npz")
+    assert not is_windows_table(tmp_path / "t.npz")
+    with pytest.raises(WindowError, match="no such file"):
+        load_windows_table(tmp_path / "t.npz")
 
 
 def test_other_files(tmp_path: Path) -> None:

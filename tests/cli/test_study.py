@@ -86,6 +86,36 @@ class TestErrors:
         assert done.code == 5
         assert "was trained on 12 of the people of the windows" in done.error
 
+    @pytest.mark.parametrize(
+        ("words", "named"),
+        [
+            (("--recipe", "fusion"), "--recipe"),
+            (("--layers", "b", "--cache", "c", "--folds", 3), "--folds, --layers, --cache"),
+        ],
+    )
+    def test_options_of_training_beside_a_model(
+        self, ecglens: Program, windows: Path, tmp_path: Path, words: tuple[str, ...], named: str
+    ) -> None:
+        out = tmp_path / "out"
+        done = ecglens("study", "stress", windows, "--model", "rhythm4", *words, "--out", out)
+        assert done.code == 2
+        assert f"is trained already, so {named} would have no effect; leave out" in done.error
+
+    def test_an_engine_beside_a_model_is_the_models(
+        self, ecglens: Program, windows: Path, tmp_path: Path
+    ) -> None:
+        words = ("--model", "rhythm4", "--device", "cuda", "--out", tmp_path)
+        assert "'cuda'" in ecglens("study", "stress", windows, *words).error
+
+    @pytest.mark.parametrize("study", STUDIES)
+    def test_a_name_mistyped_leaves_no_folder(
+        self, ecglens: Program, tmp_path: Path, study: str
+    ) -> None:
+        done = ecglens("study", study, tmp_path / "windos.npz", "--out", tmp_path / "out")
+        assert done.code == 4
+        assert done.error.startswith("no such windows file")
+        assert not list(tmp_path.iterdir())
+
     def test_a_config_of_the_group(self, ecglens: Program, windows: Path, tmp_path: Path) -> None:
         config = tmp_path / "c.toml"
         config.write_text('[study.learning-curve]\nlevels = "1,two"\n[evaluate]\nfolds = 3\n')

@@ -43,6 +43,24 @@ def test_other_things_in_the_file_are_left_alone(tmp_path: Path) -> None:
     assert Cells(path).get("a", never) == 5
 
 
+def test_a_cell_is_on_the_disk_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    path = tmp_path / "cells.jsonl"
+    monkeypatch.setattr("os.fsync", lambda _: held.append(path.read_text()))
+    cells = Cells(path)
+    cells.get("a", lambda: 1)
+    cells.get("b", lambda: 2)
+    assert held == ['["a", 1]\n', '["a", 1]\n["b", 2]\n']
+
+
+def test_another_version_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_of("a")
+    monkeypatch.setattr("ecglens.studies.cells.__version__", "0.0.0")
+    assert key_of("a") != before
+
+
 def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
     cells = Cells(tmp_path / "cells.jsonl")
     with pytest.raises(AssertionError):

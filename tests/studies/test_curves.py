@@ -95,3 +95,16 @@ class TestNeededWithLimits:
         other = [point(0.5, 0.5, 0.5), point(0.7, 0.7, 0.7), point(0.9, 0.9, 0.7)]
         value, low, high = needed_with_limits(PEOPLE, other, point(0.9, 0.7, 0.9))
         assert (value, low, high) == (pytest.approx(100), pytest.approx(10), math.inf)
+
+    def test_a_round_without_a_score_says_nothing(self) -> None:
+        other = [point(0.5, 0.5, 0.5), point(0.7, 0.7, 0.7), point(0.9, 0.9, 0.9)]
+        assert needed_with_limits(PEOPLE, other, point(0.7, math.nan, 0.7)) == pytest.approx(
+            (10, 10, 10)
+        )
+
+    @pytest.mark.parametrize("rounds", [(), (math.nan,)])
+    def test_no_round_with_a_score_gives_no_limits(self, rounds: tuple[float, ...]) -> None:
+        other = [point(score, *(score for _ in rounds)) for score in (0.5, 0.7, 0.9)]
+        value, *limits = needed_with_limits(PEOPLE, other, point(0.7, *rounds))
+        assert value == pytest.approx(10)
+        assert np.isnan(limits).all()

@@ -86,6 +86,24 @@ def test_what_cannot_be_judged_is_said(windows: Windows, learner: Learner, tmp_p
     assert {row["database"] for row in study.rows} == {"db1", "db2"}
 
 
+def test_a_database_without_which_one_class_is_left(
+    windows: Windows, learner: Learner, tmp_path: Path
+) -> None:
+    """As mitdb beside nsrdb, all of whose windows are normal."""
+    kept = (windows.databases == "db0") | ((windows.databases == "db1") & (windows.labels == "N"))
+    told = replace(learner, features=learner.features[kept])
+    study = study_databases(windows.subset(kept), told, tmp_path, SETTINGS)
+    assert "db0 cannot be left out: the others teach one class alone" in study.notes
+    assert {(row["database"], row["protocol"]) for row in study.rows} == {
+        ("db0", "in the mix"),
+        ("db0", "within"),
+        ("db1", "left out"),
+        ("db1", "in the mix"),
+    }
+    mixed, out = value(study, "db1", "in the mix"), value(study, "db1", "left out")
+    assert f"{mixed:.3f} in the mean of 1 database; left out of training, {out:.3f}" in study.said
+
+
 def test_databases_that_share_no_class(windows: Windows, learner: Learner, tmp_path: Path) -> None:
     told = replace(windows, databases=np.where(windows.labels == "N", "a", "b"))
     with pytest.raises(EvaluationError, match=r"no class is in two databases or more \(a, b\)"):

@@ -94,6 +94,25 @@ class TestStudy:
         for row in study.rows:
             assert row["low"] <= row["value"] <= row["high"]
 
+    def test_the_network_may_be_drawn_more_often_than_others(
+        self, windows: Windows, learner: Learner, tmp_path: Path
+    ) -> None:
+        settings = CurveSettings(levels=(1,), draws=1, network_draws=3, folds=2, n_bootstrap=5)
+        study = study_learning_curve(windows, [replace(learner, name="cnn1d")], tmp_path, settings)
+        assert {row["draws"] for row in study.rows if row["people_per_class"] == 1} == {3}
+        # A fit for each draw and fold, and those of all people.
+        assert len((tmp_path / "cells.jsonl").read_text().splitlines()) == 3 * 2 + 2
+
+    def test_without_draws_there_are_no_limits(
+        self, windows: Windows, learner: Learner, blind: Learner, tmp_path: Path
+    ) -> None:
+        settings = CurveSettings(levels=(1,), draws=1, folds=2, n_bootstrap=0)
+        study = study_learning_curve(windows, [learner, blind], tmp_path, settings)
+        assert study.more["people_needed"]
+        assert not any(row["limits"] for row in study.more["people_needed"])
+        page = study.format_text()
+        assert "–" not in page.split("who needs")[1]
+
     def test_a_second_run_learns_nothing(
         self, windows: Windows, learner: Learner, tmp_path: Path
     ) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from ecglens.backbones import load_backbone
 from ecglens.errors import EvaluationError, LeakError
-from ecglens.models import fit_model, save_model
+from ecglens.features import EngineSettings
+from ecglens.models import find_model, fit_model, save_model
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.studies import (
     Describing,
@@ -149,6 +150,28 @@ class TestSavedModel:
         strange = replace(others, labels=np.where(others.labels == "N", "AF", others.labels))
         with pytest.raises(EvaluationError, match=r"m.ecglens does not know: AF; it knows N, VF"):
             SavedModel(path, strange)
+
+    def test_refuses_windows_of_another_length(self, parts, path: Path) -> None:
+        _, others = parts
+        short = replace(others, X=others.X[:, :-1])
+        with pytest.raises(EvaluationError, match=r"windows last 3.99 s and m.ecglens takes 4 s"):
+            SavedModel(path, short)
+
+    def test_its_network_runs_as_asked(self, parts, path: Path) -> None:
+        _, others = parts
+        asked = EngineSettings(precision="fp32")
+        exact, rounded = (
+            SavedModel(path, others, engine) for engine in (asked, EngineSettings(precision="bf16"))
+        )
+        assert exact.extractor().engine == asked
+        assert exact.identity != rounded.identity
+        assert exact.identity == SavedModel(path, others, asked).identity
+
+    def test_a_model_of_the_package_by_its_name(self, windows: Windows) -> None:
+        ten_s = replace(windows, X=np.tile(windows.X, 3)[:, :1000])
+        named = SavedModel(Path("rhythm4"), ten_s)
+        assert named.title == "rhythm4"
+        assert named.identity == SavedModel(find_model("rhythm4"), ten_s).identity
 
 
 class TestMaterial:

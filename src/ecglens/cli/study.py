@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,8 +89,6 @@ def learning_curve(
     """How many people does each way of learning need? Transfer from pictures against others."""
     from ecglens.studies import CurveSettings, Entry, make_learners, study_learning_curve
 
-    make_folder(out)
-    windows, notes = _open(source, studying, running)
     settings = CurveSettings(
         levels=_numbers(levels),
         draws=draws,
@@ -99,6 +97,8 @@ def learning_curve(
         n_bootstrap=studying.bootstrap,
         random_state=running.random_state,
     )
+    windows, notes = _open(source, studying, running)
+    make_folder(out)
     entry = Entry(
         backbone=backbone,
         imagenet=imagenet,
@@ -132,8 +132,8 @@ def databases(
     """Does it hold for a database it has not seen? Each one left out, and contrasts within one."""
     from ecglens.studies import DatabaseSettings, recipe_learner, study_databases
 
-    make_folder(out)
     windows, notes = _open(source, studying, running)
+    make_folder(out)
     recipe, backbone = open_recipe(network, running.random_state)
     with progress("features") as step:
         describing = _describing(network.cache, engine)
@@ -176,17 +176,19 @@ def stress(
     """What does it stand? Noise, rates, gains, mains, gaps and front ends, after clean training."""
     from ecglens.studies import FoldModels, SavedModel, StressSettings, all_stresses, study_stress
 
+    if model is not None:
+        _refuse_training(studying, network)
     chosen = all_stresses(None if kinds is None else split(kinds))
-    make_folder(out)
-    windows, notes = _open(source, studying, running)
     settings = StressSettings(studying.folds, studying.bootstrap, running.random_state)
+    windows, notes = _open(source, studying, running)
+    make_folder(out)
     examined: FoldModels | SavedModel
     if model is None:
         recipe, backbone = open_recipe(network, running.random_state)
         describing, described = _describing(network.cache, engine), _described(recipe, backbone)
         examined = FoldModels(windows, recipe, backbone, describing, settings, progress)
     else:
-        examined, described = SavedModel(model, windows), {}
+        examined, described = SavedModel(model, windows, engine_settings(engine)), {}
     study = study_stress(
         windows,
         examined,
@@ -236,6 +238,21 @@ def _open(
     for text in notes:
         note(text)
     return windows, notes
+
+
+def _refuse_training(studying: StudyOptions, network: NetworkOptions) -> None:
+    """Refuse options that would have no effect, since the model is trained already.
+
+    Raises:
+        UsageError: one is given.
+    """
+    given = ["folds"] if studying.folds != StudyOptions.folds else []
+    given += [one.name for one in fields(network) if getattr(network, one.name) != one.default]
+    if given:
+        raise UsageError(
+            f"--model names a model that is trained already, so --{', --'.join(given)} would have "
+            "no effect; leave out either"
+        )
 
 
 def _described(recipe: Recipe, backbone: Backbone) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ecglens import __version__
 from ecglens.errors import OutputError
 from ecglens.files import make_folder
 
@@ -81,6 +83,7 @@ class Cells:
                 # What a kill left of a line must not spoil the one behind it.
                 file.write(line + "\n" if self._whole else f"\n{line}\n")
                 file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; choose another --out"
@@ -89,12 +92,12 @@ class Cells:
 
 
 def key_of(*parts: Any) -> str:
-    """Return a name for all that a cell depends on.
+    """Return a name for all that a cell depends on, this program's version among it.
 
     Args:
         *parts: arrays, and plain values for JSON.
     """
-    digest = hashlib.sha256(_FORMAT.encode())
+    digest = hashlib.sha256(f"{_FORMAT} {__version__}".encode())
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(json.dumps([list(part.shape), str(part.dtype)]).encode())

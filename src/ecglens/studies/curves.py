@@ -113,7 +113,8 @@ def needed_with_limits(
         mine: the point of the one.
 
     Returns:
-        Value, lower and upper limit as of :func:`people_needed`.
+        Value, lower and upper limit as of :func:`people_needed`; limits are NaN without draws in
+        which the one has a score.
     """
     curves = np.stack([point.macro_f1 for point in other], axis=1)
     needed = np.array(
@@ -122,8 +123,9 @@ def needed_with_limits(
             for curve, target in zip(curves, mine.macro_f1, strict=True)
         ]
     )
-    if len(needed) == 1:
+    drawn = needed[1:][~np.isnan(mine.macro_f1[1:])]
+    if not len(drawn):
         return float(needed[0]), float("nan"), float("nan")
     # Infinite values have no mean: limits are values that occur.
-    low, high = np.quantile(needed[1:], LIMITS, method="inverted_cdf")
+    low, high = np.quantile(drawn, LIMITS, method="inverted_cdf")
     return float(needed[0]), float(low), float(high)

@@ -12,6 +12,7 @@ import numpy as np
 from ecglens.errors import EvaluationError
 from ecglens.evaluation import Score, subject_folds
 from ecglens.evaluation.metrics import check_draws, score_confusions, subject_confusions
+from ecglens.evaluation.tables import counted
 from ecglens.reports import Cell, Table
 from ecglens.studies.cells import Cells
 from ecglens.studies.databases_figure import plot_databases
@@ -84,7 +85,8 @@ def study_databases(
     A database is tested on the classes that another one has too: trained on the people of all
     others, and beside it by subject-wise folds over all databases. Where it has several classes
     of two people or more each, subject-wise folds within it show the contrast without any other
-    recorder. Nobody is ever on both sides, whatever database they are in.
+    recorder. What cannot be judged is left out and said in the notes. Nobody is ever on both
+    sides, whatever database they are in.
 
     Args:
         windows: labelled, readable windows.
@@ -157,14 +159,17 @@ def _plans(
 ) -> tuple[list[_Plan], list[str]]:
     """Return all fits, and notes on what cannot be judged."""
     everything = np.arange(len(windows))
-    plans = []
+    plans, notes = [], []
     for name, classes in shared.items():
         test = everything[(windows.databases == name) & np.isin(windows.labels, classes)]
         train = everything[windows.databases != name]
+        if len(np.unique(windows.labels[train])) < 2:
+            notes.append(f"{name} cannot be left out: the others teach one class alone")
+            continue
         plans.append(_Plan(LEFT_OUT, name, [(f"{name} left out", train, test)]))
     mix = _folds(windows, everything, settings.folds, settings.random_state, "the mix")
     plans.append(_Plan(IN_MIX, "", mix))
-    notes = [
+    notes += [
         f"{name} has no class that another database has, so it cannot be left out"
         for name in _names(windows)
         if name not in shared
@@ -215,8 +220,9 @@ def _outcomes(
         common = np.flatnonzero(here & np.isin(windows.labels, shared.get(name, ())))
         if len(common):
             for protocol, key in ((LEFT_OUT, name), (IN_MIX, "")):
-                said = answers[protocol, key]
-                yield _outcome(windows, common, said, name, protocol, settings)
+                if (protocol, key) in answers:
+                    said = answers[protocol, key]
+                    yield _outcome(windows, common, said, name, protocol, settings)
         if (WITHIN, name) in answers:
             said = answers[WITHIN, name]
             index = np.flatnonzero(said >= 0)
@@ -331,14 +337,15 @@ def _table(windows: Windows, outcomes: Sequence[Outcome]) -> Table:
 
 def _said(learner: Learner, outcomes: Sequence[Outcome]) -> str:
     """Return the answer in sentences."""
-    mix = _by_database(outcomes, IN_MIX)
     out = _by_database(outcomes, LEFT_OUT)
+    # One that cannot be left out is not compared.
+    mix = {name: one for name, one in _by_database(outcomes, IN_MIX).items() if name in out}
     falls = {name: mix[name].macro_f1.value - out[name].macro_f1.value for name in out}
     worst = max(falls, key=lambda name: falls[name])
     mean_mix, mean_out = (_mean(side, lambda one: one.macro_f1.value) for side in (mix, out))
     parts = [
         f"New people of a database that {learner.title} learnt from have macro-F1 {mean_mix:.3f} "
-        f"in the mean of {len(mix)} databases; left out of training, {mean_out:.3f}."
+        f"in the mean of {counted(len(mix), 'database')}; left out of training, {mean_out:.3f}."
     ]
     if falls[worst] > 0:
         parts.append(

@@ -12,6 +12,8 @@ from ecglens.errors import BackboneError, UsageError, suggest
 from ecglens.features import RHYTHM
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.studies.learners import (
+    HANDMADE_C,
+    HANDMADE_GAMMA,
     Learner,
     handmade_classifier,
     network_classifier,
@@ -88,8 +90,8 @@ class _Maker:
             features = self.describing.outputs(
                 self.windows, (RHYTHM,), recipe.image, backbone, step
             )
-        settings = {"head": "svm-memory of ranks", "C": 4.0, "gamma": 0.15}
-        return Learner("handmade", "handmade measures", features, settings, handmade_classifier)
+        head = {"head": "svm-memory of ranks", "C": HANDMADE_C, "gamma": HANDMADE_GAMMA}
+        return Learner("handmade", "handmade measures", features, head, handmade_classifier)
 
     def fusion(self) -> Learner:
         recipe, backbone = _fitted(find_recipe(self.entry.fusion), self.entry.backbone, self.entry)

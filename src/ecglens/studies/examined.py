@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ecglens.backbones import Backbone
+from ecglens.backbones.precision import resolve_precision
 from ecglens.decisions import DEFAULT_ALPHA
 from ecglens.errors import EvaluationError, LeakError
 from ecglens.evaluation import subject_folds
 from ecglens.evaluation.metrics import check_draws
-from ecglens.features import Extractor
-from ecglens.models import RhythmModel, fit_model, load_model
+from ecglens.features import EngineSettings, Extractor
+from ecglens.models import RhythmModel, find_model, fit_model, load_model
 from ecglens.recipes import Recipe
 from ecglens.studies.cells import key_of
 from ecglens.studies.learners import Index
@@ -152,21 +153,37 @@ class SavedModel:
     """A model of a file, which judges all windows.
 
     Args:
-        path: the file.
+        path: the file, or the name of a model that comes with ecglens.
         windows: clean, labelled, readable windows of people it was not trained on.
+        engine: what runs its network.
 
     Raises:
         ModelFileError: the file is no model.
         LeakError: the model was trained on people of the windows.
-        EvaluationError: windows have classes that the model does not know.
+        EvaluationError: windows have classes that the model does not know, or another length.
     """
 
     path: Path
     windows: Windows
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
-        self._model = load_model(self.path)
-        self._sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        path = find_model(self.path)
+        self._model = load_model(path, engine=self.engine)
+        self._sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._check_length()
+        self._check_people()
+        self._check_classes()
+
+    def _check_length(self) -> None:
+        has, takes = self.windows.length_s, self._model.length_s
+        if abs(has - takes) > 0.5 / self.windows.fs:
+            raise EvaluationError(
+                f"windows last {has:g} s and {self.path.name} takes {takes:g} s; cut windows of "
+                "that length"
+            )
+
+    def _check_people(self) -> None:
         known = sorted(self._model.training_subjects & set(self.windows.subjects.tolist()))
         if known:
             named = ", ".join(known[:_NAMED_AT_MOST])
@@ -176,6 +193,8 @@ class SavedModel:
                 f"({named}{more}); what it says of them tells nothing of new ones; give windows "
                 "of other people"
             )
+
+    def _check_classes(self) -> None:
         strange = sorted(set(self.windows.classes) - set(self._model.classes))
         if strange:
             raise EvaluationError(
@@ -185,8 +204,10 @@ class SavedModel:
 
     @property
     def identity(self) -> str:
-        """The file's hash."""
-        return self._sha256
+        """A name for the file's content and for what runs its network."""
+        one = self.engine
+        precision = resolve_precision(one.engine, one.precision)
+        return key_of(self._sha256, one.engine, one.device, precision)
 
     @property
     def title(self) -> str:

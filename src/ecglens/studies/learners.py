@@ -27,6 +27,9 @@ from ecglens.windows import Windows
 Index = npt.NDArray[np.int64]
 MakeClassifier = Callable[[int, int], Any]
 
+HANDMADE_C, HANDMADE_GAMMA = 4.0, 0.15
+"""Of the support vector machine of handmade measures."""
+
 _QUANTILES = 200
 _FARTHEST = 2.5
 
@@ -155,7 +158,7 @@ def handmade_classifier(n_windows: int, seed: int) -> Pipeline:  # noqa: ARG001
     return Pipeline(
         [
             ("ranks", NormalRanks(min(_QUANTILES, n_windows))),
-            ("head", MemorySVC(C=4.0, gamma=0.15)),
+            ("head", MemorySVC(C=HANDMADE_C, gamma=HANDMADE_GAMMA)),
         ]
     )
 

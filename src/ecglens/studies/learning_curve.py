@@ -114,7 +114,7 @@ class _Plan:
 
     def tasks(self, learner: Learner) -> Iterator[_Task]:
         """Yield all fits of a learner, draw after draw."""
-        for draw in range(self.settings.draws):
+        for draw in range(max(self.settings.draws, self.settings.network_draws)):
             for level in self.levels:
                 if draw < self.draws(learner, level):
                     for fold in range(len(self.folds)):
@@ -335,6 +335,7 @@ def _needed(people: Sequence[int], points: dict[str, list[Point]]) -> list[dict[
                     "needed": _finite(value),
                     "low": _finite(low),
                     "high": _finite(high),
+                    "limits": not math.isnan(low),
                     "at_most": people[-1],
                 }
             )
@@ -362,7 +363,9 @@ def _needed_table(needed: list[dict[str, Any]], titles: dict[str, str]) -> Table
 
 def _needed_cell(row: dict[str, Any]) -> Cell:
     value, low, high = (_people(row[name]) for name in ("needed", "low", "high"))
-    return Cell(value) if low == value == high else Cell(value, f"{low} – {high}")
+    return (
+        Cell(value) if not row["limits"] or low == value == high else Cell(value, f"{low} – {high}")
+    )
 
 
 def _people(n: float | None) -> str:

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import WindowError
+from ecglens.guarded import is_regular
 from ecglens.npy import read_array
+from ecglens.readers.source import MAX_VALUES
+from ecglens.records import MAX_FS_HZ, MIN_FS_HZ
 from ecglens.signals import resample
 from ecglens.windows.data import Windows
 
@@ -23,6 +26,8 @@ _MOST_TIMES = 256
 
 def is_windows_table(path: str | Path) -> bool:
     """Tell whether a file is an archive with the arrays of :func:`load_windows_table`."""
+    if not is_regular(path):
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return {f"{name}.npy" for name in _NEEDED} <= set(archive.namelist())
@@ -43,7 +48,8 @@ def load_windows_table(path: str | Path, *, fs: float = FS) -> Windows:
         fs: rate of the windows that are returned, in Hz.
 
     Raises:
-        WindowError: it is no such file, is damaged, or its windows differ in length.
+        WindowError: it is no such file, is damaged, its windows differ in length, a rate is not
+            one of an ECG, or it would come to more than 2^29 values.
     """
     path = Path(path)
     foreign = f"{path} is not a table of windows"
@@ -62,7 +68,7 @@ def load_windows_table(path: str | Path, *, fs: float = FS) -> Windows:
 
 def _read(path: Path, foreign: str) -> dict[str, npt.NDArray[np.generic]]:
     """Return the arrays; memory is bounded by a multiple of the file's size."""
-    if not path.is_file():
+    if not is_regular(path):
         raise WindowError(f"no such file: {path}; give a table of windows")
     with zipfile.ZipFile(path) as archive:
         held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -90,13 +96,24 @@ def _at_one_rate(
     lengths = np.diff(offsets)
     if offsets[0] < 0 or offsets[-1] > len(samples) or (lengths < 1).any():
         raise WindowError(f"{foreign}: windows lie outside its {len(samples)} samples")
+    if not ((rates >= MIN_FS_HZ) & (rates <= MAX_FS_HZ)).all():
+        raise WindowError(
+            f"{foreign}: it states rates of {rates.min():g} to {rates.max():g} Hz; an ECG has "
+            f"{MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz: correct the file"
+        )
     seconds = lengths / rates
     if np.ptp(seconds) > 0.5 * seconds.min() / lengths.min():
         raise WindowError(
             f"{foreign}: windows last {seconds.min():g} to {seconds.max():g} s; "
             "cut them to one length"
         )
-    X = np.empty((n_windows, round(float(seconds[0]) * fs)), np.float32)
+    n_samples = round(float(seconds[0]) * fs)
+    if n_windows * n_samples > MAX_VALUES:
+        raise WindowError(
+            f"{foreign}: {n_windows} windows of {seconds[0]:g} s at {fs:g} Hz are more than "
+            f"{MAX_VALUES} values; split it"
+        )
+    X = np.empty((n_windows, n_samples), np.float32)
     for row, start, stop, rate in zip(X, offsets[:-1], offsets[1:], rates, strict=True):
         row[:] = resample(samples[start:stop] / 1000, float(rate), fs)[: len(row)]
     return X

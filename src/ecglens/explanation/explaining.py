@@ -105,7 +105,8 @@ class Explanation:
             return None
         first, last = _narrowest(spoke_for.sum(axis=0))
         spectral, repeating = np.split(spoke_for.sum(axis=1), [len(self.frequencies_hz)])
-        low_hz, high_hz = None, None
+        low_hz: float | None = None
+        high_hz: float | None = None
         if spectral.any():
             top, bottom = _narrowest(spectral)
             low_hz = float(self.frequencies_hz[bottom - 1])

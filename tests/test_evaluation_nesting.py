@@ -88,6 +88,16 @@ def test_a_layer_that_tells_the_classes_apart_is_chosen_in_every_fold() -> None:
     assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_every_array_is_checked_before_any_fold() -> None:
+    labels, subjects = people()
+    good = of_persons(np.random.default_rng(0))
+    holed = np.where(np.arange(len(good))[:, None] == 7, np.nan, good)
+    with pytest.raises(EvaluationError, match=r"^b/max windows disagree: 143 rows of features"):
+        nested({("a", "mean"): good, ("b", "max"): good[1:]}, labels, subjects)
+    with pytest.raises(EvaluationError, match=r"^b/max features of 1 .* not finite .*row 7"):
+        nested({("a", "mean"): good, ("b", "max"): holed}, labels, subjects)
+
+
 def test_nothing_to_choose_from_is_refused() -> None:
     labels, subjects = people()
     with pytest.raises(UsageError, match="needs features and heads to choose from"):

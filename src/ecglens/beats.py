@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import UsageError
-from ecglens.groups import Groups
+from ecglens.groups import Groups, lengths
 from ecglens.records import check_fs
 from ecglens.signals import band_pass, fill_gaps, resample
 
@@ -155,7 +155,7 @@ class WindowBeats:
         shape = groups.median(each)
         shape -= shape.mean(axis=1, keepdims=True)
         each -= each.mean(axis=1, keepdims=True)
-        norm = _norm(each) * _norm(shape)[groups.member]
+        norm = lengths(each) * lengths(shape)[groups.member]
         alike = (each * shape[groups.member]).sum(axis=1) >= _ALIKE * norm
         size = np.ptp(each, axis=1)
         height = size / np.maximum(groups.median(size), 1e-12)[groups.member]
@@ -262,7 +262,3 @@ def _around(beats: Beats, n_samples: int) -> Beats:
     half = round(_QRS_HALF_S * DETECTION_FS)
     around = beats[:, None] + np.arange(-half, half + 1)
     return np.asarray(np.clip(around, 0, n_samples - 1), dtype=np.intp)
-
-
-def _norm(rows: Floats) -> Floats:
-    return np.asarray(np.sqrt((rows * rows).sum(axis=1)))

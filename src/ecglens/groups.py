@@ -20,6 +20,11 @@ Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 
+def lengths(rows: Floats) -> Floats:
+    """Return the Euclidean length of every row, (n,), of (n, width)."""
+    return np.asarray(np.sqrt((rows * rows).sum(axis=1)))
+
+
 @dataclass(frozen=True, eq=False)
 class Groups:
     """Which of the values of an array belong together.

@@ -82,6 +82,18 @@ def test_what_lies_in_the_correlogram_is_told_as_a_share_and_not_as_hz() -> None
     assert found.sentence().endswith("; 75% of it in how QRS complexes repeat")
 
 
+def test_what_lies_in_the_correlogram_alone_has_no_band() -> None:
+    heat = np.zeros((40, 32))
+    heat[30:36, 8:16] = 1.0
+    found = explanation(heat)
+    evidence = found.evidence()
+    assert evidence is not None
+    assert (evidence.low_hz, evidence.high_hz) == (None, None)
+    assert evidence.repetition_share == 1
+    assert "Hz" not in found.sentence()
+    assert " s; 100% of it in how" in found.sentence()
+
+
 def test_an_image_without_one_says_nothing_of_repeating() -> None:
     heat = np.zeros((40, 32))
     heat[2:4, 8:16] = 1.0

@@ -113,6 +113,13 @@ def test_windows_of_a_file_are_all_of_the_experiment(world: Path) -> None:
     three = windows.subset(windows.labels != "ST")
     with pytest.raises(WindowError, match=r"the windows have no ST, only AF, N, VF.*--without ST"):
         gather_from(three, ReproductionSettings(windows=Path("w.npz")))
+    none = replace(windows, labels=np.full(len(windows), "X"))
+    for empty, only in ((none, "X"), (none.subset(np.zeros(len(none), bool)), "none")):
+        with pytest.raises(
+            WindowError,
+            match=rf"no window has a class .* \(N, AF, VF, ST\), only {only}; .* --map rhythm4$",
+        ):
+            gather_from(empty, ReproductionSettings(windows=Path("w.npz")))
     strange = replace(windows, labels=np.where(windows.labels == "ST", "X", windows.labels))
     settings = ReproductionSettings(windows=Path("w.npz"), without=("ST",))
     assert gather_from(strange, settings).notes == ("windows of X are left out",)

@@ -12,14 +12,20 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer.main
 
 from ecglens.cli.app import make_app
 from ecglens.databases.download import Patience, fetch_database
 from ecglens.errors import FetchError
-from ecglens.reproduction import ReproductionSettings, job, run_reproduction, sources
+from ecglens.recipes import RECIPES
+from ecglens.reproduction import ReproductionSettings, Telling, job, run_reproduction, sources
+from ecglens.reproduction.bench import Bench
+from ecglens.reproduction.gathering import Gathered
 from ecglens.reproduction.sources import Source
+from ecglens.reproduction.stages import fingerprint
+from ecglens.windows import Windows, save_windows
 from tests.cli.collection import Program, files_in
 from tests.databases.conftest import server as server
 from tests.databases.server import Server
@@ -147,6 +153,55 @@ def test_a_killed_run_goes_on_where_it_was(world: Path, tiny: Path, tmp_path: Pa
         assert killed.read_bytes() == whole.read_bytes()
     random = json.loads((tmp_path / "killed" / "results.json").read_text())["controls"]["random"]
     assert "an ONNX file brings its own weights" in random[0]["why_not"]
+
+
+class EndedError(Exception):
+    """Stands for the end of a process."""
+
+
+@pytest.mark.parametrize("killed_at", [1, 2])
+def test_windows_of_a_killed_run_do_not_pass_for_those_of_the_one_before(
+    killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    def gather(_planned: object, settings: ReproductionSettings, _telling: Telling) -> Gathered:
+        seeds.append(settings.random_state)
+        X = np.random.default_rng(settings.random_state).normal(size=(8, 1250))
+        text = np.full(8, "x")
+        main = Windows(X.astype(np.float32), 125.0, text, text, text, text, text, np.zeros(8))
+        return Gathered(main.subset(np.arange(8) < 4), main.subset(np.arange(8) >= 4))
+
+    def measured(bench: Bench, _prepared: job.Prepared) -> None:
+        taken.append(bench.gathered)
+        raise EndedError
+
+    def save(windows: Windows, path: Path) -> None:
+        save_windows(windows, path)
+        saved.append(path)
+        if len(saved) == killed_at:
+            raise EndedError
+
+    def run(random_state: int) -> None:
+        settings = ReproductionSettings(cache=tmp_path / "c", random_state=random_state)
+        prepared = job.Prepared((), RECIPES["salem2018"], None, None)  # type: ignore[arg-type]
+        with pytest.raises(EndedError):
+            run_reproduction(tmp_path, settings, prepared=prepared)
+
+    taken: list[Gathered] = []
+    saved: list[Path] = []
+    monkeypatch.setattr(job, "gather", gather)
+    monkeypatch.setattr(job, "_measured", measured)
+    run(0)
+    run(0)
+    assert seeds == [0]
+    with monkeypatch.context() as killing:
+        killing.setattr(job, "save_windows", save)
+        run(1)
+    assert (len(saved), len(taken)) == (killed_at, 2)
+    run(0)
+    assert seeds == [0, 1, 0]
+    assert fingerprint(taken[-1].all) == fingerprint(taken[0].all)
 
 
 @pytest.mark.usefixtures("small")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 from ecglens.evaluation import Score
 from ecglens.reports import render_html
@@ -59,11 +60,16 @@ def make() -> Reproduction:
         databases=[
             {"database": "afdb", "class": "AF", "windows": 100, "controls": 0, "subjects": 20}
         ],
-        settings={"network": "densenet161", "common band": "1 to 20 Hz"},
+        settings={
+            "network": "ecglens-s",
+            "weights": "distilled",
+            "windows from": "nsrdb, afdb",
+            "common band": "1 to 20 Hz",
+        },
         plan=[{"database": "afdb", "first_choice_for": ["AF"], "records": ["1"], "minutes": 120.0}],
         notes=["stdb gives <nothing>"],
         random_state=0,
-        n_splits=10,
+        n_splits=5,
     )
 
 
@@ -114,6 +120,21 @@ def test_the_page_stands_alone_and_names_the_leak() -> None:
     for title, word in CONTROLS.values():
         assert word in seen.words or f"{title}: " in seen.words
     assert html == render_html(make_page(make()))
+
+
+def test_the_settings_are_those_of_the_run() -> None:
+    found = make()
+    said = {name: here for name, here, _ in found.to_dict()["assumptions"]}
+    assert said["network"] == "ecglens-s, weights distilled, frozen"
+    assert said["folds"] == "5, over windows"
+    assert said["windows"].startswith("200, classes as equal")
+    assert said["databases"].startswith("N of nsrdb")
+    for shown in (make_markdown(found), render_html(make_page(found))):
+        assert said["network"] in shown
+        assert "5, over windows" in shown
+        assert "DenseNet-161" not in shown
+    of_file = replace(found, settings={**found.settings, "windows from": "a file"}).assumptions
+    assert [row[1] for row in of_file[2:4]] == ["those of the file", "200, of a file"]
 
 
 def test_json_has_all_of_it() -> None:

@@ -57,7 +57,10 @@ def test_a_digest_that_is_given_and_one_beside_it(model: Path) -> None:
     right, wrong = digest(model), "0" * 64
     assert verify_model(model, sha256=right.upper()).expected == {"given": right}
     report = verify_model(model, sha256=wrong)
-    assert report.faults == (f"the file has the SHA-256 {right}, not {wrong} (given)",)
+    assert report.faults == (
+        f"the file has the SHA-256 {right}, not {wrong} (given); get it again from where you trust "
+        "it",
+    )
     beside = model.with_name("m.ecglens.sha256")
     beside.write_text(f"{right}  m.ecglens\n")
     assert verify_model(model).expected == {"m.ecglens.sha256": right}

@@ -74,7 +74,8 @@ def evaluate_nested(
     if not features or not heads:
         raise UsageError("a nested choice needs features and heads to choose from, got none")
     arrays = {key: np.asarray(values) for key, values in features.items()}
-    data = check_data(next(iter(arrays.values())), labels, subjects)
+    for key, values in arrays.items():
+        data = check_data(values, labels, subjects, what=f"{'/'.join(key)} ")
     splits = subject_folds(labels, subjects, n_splits=n_splits, random_state=random_state)
     called, folds = np.empty_like(data.labels), np.empty(len(data.labels), dtype=np.int64)
     chosen: list[Choice] = []

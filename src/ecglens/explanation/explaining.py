@@ -30,7 +30,8 @@ class Evidence:
     Attributes:
         start_s: start of the shortest stretch that holds two thirds of it, in the record's seconds.
         end_s: its end.
-        low_hz: lower edge of the narrowest band of rows that holds two thirds of it.
+        low_hz: lower edge of the narrowest band of rows that holds two thirds of what lies in the
+            spectrogram; None where nothing does.
         high_hz: upper edge.
         repetition_share: share of it that lies in the correlogram, in how QRS complexes repeat; 0
             where the image has none.
@@ -38,8 +39,8 @@ class Evidence:
 
     start_s: float
     end_s: float
-    low_hz: float
-    high_hz: float
+    low_hz: float | None
+    high_hz: float | None
     repetition_share: float = 0.0
 
 
@@ -104,13 +105,18 @@ class Explanation:
             return None
         first, last = _narrowest(spoke_for.sum(axis=0))
         spectral, repeating = np.split(spoke_for.sum(axis=1), [len(self.frequencies_hz)])
-        top, bottom = _narrowest(spectral)
+        low_hz: float | None = None
+        high_hz: float | None = None
+        if spectral.any():
+            top, bottom = _narrowest(spectral)
+            low_hz = float(self.frequencies_hz[bottom - 1])
+            high_hz = float(self.frequencies_hz[top])
         column_s = (self.end_s - self.start_s) / len(self.times_s)
         return Evidence(
             start_s=self.start_s + first * column_s,
             end_s=self.start_s + last * column_s,
-            low_hz=float(self.frequencies_hz[bottom - 1]),
-            high_hz=float(self.frequencies_hz[top]),
+            low_hz=low_hz,
+            high_hz=high_hz,
             repetition_share=float(repeating.sum() / spoke_for.sum()),
         )
 
@@ -121,8 +127,10 @@ class Explanation:
             return f"nothing in the image speaks for {self.label}"
         said = (
             f"most of what speaks for {self.label} lies at {found.start_s:.1f} to "
-            f"{found.end_s:.1f} s, {found.low_hz:.1f} to {found.high_hz:.1f} Hz"
+            f"{found.end_s:.1f} s"
         )
+        if found.low_hz is not None and found.high_hz is not None:
+            said += f", {found.low_hz:.1f} to {found.high_hz:.1f} Hz"
         if not len(self.lags_s):
             return said
         return f"{said}; {found.repetition_share:.0%} of it in how QRS complexes repeat"

@@ -103,7 +103,8 @@ def verify_model(source: str | Path, *, sha256: str | None = None) -> ModelRepor
     expected, faults = _expected(path)
     expected |= {} if sha256 is None else {"given": sha256.lower()}
     faults += [
-        f"the file has the SHA-256 {digest}, not {wanted} ({where})"
+        f"the file has the SHA-256 {digest}, not {wanted} ({where}); get it again from "
+        "where you trust it"
         for where, wanted in expected.items()
         if wanted != digest
     ]

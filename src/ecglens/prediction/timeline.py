@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.files import write_atomically, write_table
+from ecglens.files import write_table
 from ecglens.prediction.summaries import summarise
 from ecglens.prediction.tables import write_parquet
 
@@ -192,20 +191,6 @@ class Timeline:
             [round(v, 6) if isinstance(v, float) else v for v in row.values()] for row in rows
         )
         write_table(Path(path), list(rows[0]), rounded)
-
-    def save_json(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` as JSON, a line per window."""
-
-        def write(file: BinaryIO) -> None:
-            head = json.dumps(self._head(), indent=1, allow_nan=False).removesuffix("\n}")
-            file.write(f'{head},\n "windows": ['.encode())
-            file.writelines(
-                f"{',' if i else ''}\n  {json.dumps(row, allow_nan=False)}".encode()
-                for i, row in enumerate(self._rows())
-            )
-            file.write(b"\n ]\n}\n")
-
-        write_atomically(Path(path), write)
 
 
 def _plain(values: Numbers, digits: int) -> npt.NDArray[np.object_]:

@@ -120,9 +120,13 @@ def gather_from(windows: Windows, settings: ReproductionSettings) -> Gathered:
         WindowError: a class has no window.
     """
     kept = _of_classes(windows, settings.classes)
-    here = () if kept is None else kept.classes
-    missing = [name for name in settings.classes if name not in here]
-    if kept is None or missing:
+    if kept is None:
+        raise WindowError(
+            f"no window has a class of the experiment ({', '.join(settings.classes)}), only "
+            f"{', '.join(windows.classes) or 'none'}; label them with --map rhythm4"
+        )
+    missing = [name for name in settings.classes if name not in kept.classes]
+    if missing:
         raise WindowError(
             f"the windows have no {', '.join(missing)}, only {', '.join(windows.classes)}; use a "
             f"file that has every class, or leave classes out: {_without(missing)}"

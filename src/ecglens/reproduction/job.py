@@ -27,10 +27,10 @@ from ecglens.reproduction.page import make_page
 from ecglens.reproduction.results import LayerFigures, Reproduction, best_layer
 from ecglens.reproduction.settings import ReproductionSettings
 from ecglens.reproduction.sources import Planned, plan_sources
-from ecglens.reproduction.stages import Stages
+from ecglens.reproduction.stages import Stages, fingerprint
 from ecglens.reproduction.telling import Telling
 from ecglens.signals import unreadable_reasons
-from ecglens.windows import load_windows, save_windows
+from ecglens.windows import Windows, load_windows, save_windows
 
 STAGES, MAIN, BESIDE = "stages", "windows.npz", "windows-controls.npz"
 
@@ -149,20 +149,28 @@ def _gathered(
     save_windows(gathered.main, out / MAIN)
     if gathered.beside is not None:
         save_windows(gathered.beside, out / BESIDE)
-    result = {"notes": list(gathered.notes), "beside": gathered.beside is not None}
+    result = {"notes": list(gathered.notes), **_hashes(gathered.main, gathered.beside)}
     stages.save("windows", inputs, result)
     return gathered
 
 
+def _hashes(main: Windows, beside: Windows | None) -> dict[str, str | None]:
+    """Return what tells these windows from those of a run that was killed before its stage."""
+    return {"main": fingerprint(main), "beside": None if beside is None else fingerprint(beside)}
+
+
 def _kept(out: Path, result: dict[str, Any] | None) -> Gathered | None:
-    """Return the windows of an earlier run, None where they are not there or damaged."""
+    """Return the windows of an earlier run, None where they are not there, damaged or others."""
     if result is None:
         return None
     try:
-        beside = load_windows(out / BESIDE) if result["beside"] else None
-        return Gathered(load_windows(out / MAIN), beside, tuple(result["notes"]))
+        main = load_windows(out / MAIN)
+        beside = load_windows(out / BESIDE) if result.get("beside") else None
     except WindowError:
         return None
+    if any(result.get(name) != digest for name, digest in _hashes(main, beside).items()):
+        return None
+    return Gathered(main, beside, tuple(result["notes"]))
 
 
 def _fetched(planned: Planned, settings: ReproductionSettings, telling: Telling) -> Planned:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ecglens import __version__
 from ecglens.reproduction.figures import Figures, Row
 from ecglens.reproduction.results import Reproduction, cells
-from ecglens.reproduction.words import ASSUMPTIONS, COMPARE, CONTROLS, PAPER, PAPER_ACCURACY
+from ecglens.reproduction.words import COMPARE, CONTROLS, PAPER, PAPER_ACCURACY
 
 
 def make_markdown(found: Reproduction) -> str:
@@ -42,7 +42,7 @@ def _lines(found: Reproduction) -> Iterator[str]:
         [[str(value) for value in row.values()] for row in found.databases],
     )
     yield "\n## Settings and assumptions\n"
-    yield from _table(["setting", "value", "status"], [list(row) for row in ASSUMPTIONS])
+    yield from _table(["setting", "value", "status"], [list(row) for row in found.assumptions])
     yield ""
     yield from (f"- {name}: {value}" for name, value in found.settings.items())
     yield from (f"- note: {note}" for note in found.notes)

@@ -26,7 +26,7 @@ from ecglens.reports import (
 from ecglens.reports.words import CLASS_NAMES, RESEARCH_USE
 from ecglens.reproduction.figures import Figures
 from ecglens.reproduction.results import Reproduction
-from ecglens.reproduction.words import ASSUMPTIONS, COMPARE, CONTROLS, PAPER, PAPER_ACCURACY
+from ecglens.reproduction.words import COMPARE, CONTROLS, PAPER, PAPER_ACCURACY
 
 
 def make_page(found: Reproduction) -> Page:
@@ -246,6 +246,6 @@ def _settings(found: Reproduction) -> Iterator[Block]:
         "leaves open is an assumption."
     )
     yield Table(
-        head=("setting", "here", "from"), rows=ASSUMPTIONS, caption="The experiment.", left=3
+        head=("setting", "here", "from"), rows=found.assumptions, caption="The experiment.", left=3
     )
     yield Facts(tuple((name, str(value)) for name, value in found.settings.items()))

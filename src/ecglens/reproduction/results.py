@@ -10,7 +10,7 @@ from ecglens import __version__
 from ecglens.evaluation import Sweep, SweepRow
 from ecglens.evaluation.tables import align, number
 from ecglens.reproduction.figures import Figures, Row
-from ecglens.reproduction.words import ASSUMPTIONS, CONTROLS, PAPER, PAPER_ACCURACY
+from ecglens.reproduction.words import CONTROLS, PAPER, PAPER_ACCURACY, assumptions
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,13 @@ class Reproduction:
         return () if figures is None else figures.classes
 
     @property
+    def assumptions(self) -> tuple[tuple[str, str, str], ...]:
+        """Setting, what was taken, and whether the paper's abstract says so."""
+        figures = self.best.of("pooled")
+        n_windows = 0 if figures is None else figures.n_windows
+        return assumptions(self.settings, self.n_splits, n_windows)
+
+    @property
     def sweep(self) -> Sweep:
         """The layers for the figure of them."""
         protocols = [
@@ -130,7 +137,7 @@ class Reproduction:
             "ecglens": __version__,
             "paper": {"citation": PAPER, "accuracy": PAPER_ACCURACY},
             "settings": dict(self.settings),
-            "assumptions": [list(row) for row in ASSUMPTIONS],
+            "assumptions": [list(row) for row in self.assumptions],
             "plan": list(self.plan),
             "databases": [dict(row) for row in self.databases],
             "best_layer": self.best.layer,

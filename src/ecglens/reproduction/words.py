@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 PAPER = (
     "Salem M, Taheri S, Yuan J-S. ECG Arrhythmia Classification Using Transfer Learning from "
     "2-Dimensional Deep CNN Features, 2018, arXiv:1812.04693."
@@ -62,7 +65,29 @@ ASSUMPTIONS: tuple[tuple[str, str, str], ...] = (
         "assumption",
     ),
 )
-"""Setting, what was taken, and whether the abstract says so; the full text was not at hand."""
+"""Setting, what is taken unless other words are given, and whether the abstract says so; the full
+text was not at hand."""
+
+
+def assumptions(
+    settings: Mapping[str, Any], n_splits: int, n_windows: int
+) -> tuple[tuple[str, str, str], ...]:
+    """Return :data:`ASSUMPTIONS` with what a run took in the place of what it might have taken.
+
+    Args:
+        settings: of the run: its ``network``, ``weights``, and what its ``windows from`` are.
+        n_splits: number of folds.
+        n_windows: windows of the experiment.
+    """
+    taken = {
+        "network": f"{settings['network']}, weights {settings['weights']}, frozen",
+        "folds": f"{n_splits}, over windows",
+        "windows": f"{n_windows:,}, classes as equal as they allow, spread over people",
+    }
+    if settings["windows from"] == "a file":
+        taken |= {"windows": f"{n_windows:,}, of a file", "databases": "those of the file"}
+    return tuple((name, taken.get(name, here), status) for name, here, status in ASSUMPTIONS)
+
 
 COMPARE = (
     "The paper's figure is of pooled folds, in which windows of one person stand on both sides. "

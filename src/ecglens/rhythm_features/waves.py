@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from ecglens.groups import Groups
+from ecglens.groups import Groups, lengths
 
 FloatArray = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -161,7 +161,7 @@ def _atrial(beats: _Beats) -> Floats:
     of_beats = part.of(groups.member)
     rows, shape = of_beats.centred(p_each), part.centred(p)
     likeness = (rows * shape[groups.member]).sum(axis=1)
-    likeness /= _norm(rows) * _norm(shape)[groups.member] + 1e-12
+    likeness /= lengths(rows) * lengths(shape)[groups.member] + 1e-12
     shared = part.mean(groups.mean(rows) ** 2) / (groups.mean(of_beats.mean(rows**2)) + 1e-12)
     residue = of_beats.centred(p_each - p[groups.member])
     return np.column_stack(
@@ -246,10 +246,6 @@ def _onset(usual: Floats) -> Index:
     return np.where(backwards.any(axis=1), last + _QUIET, _BEFORE - _QRS_MOST)
 
 
-def _norm(rows: Floats) -> Floats:
-    return np.asarray(np.sqrt((rows * rows).sum(axis=1)))
-
-
 def _ventricular(beats: _Beats) -> Floats:
     """Return the measures of QRS complexes, ST segments and T waves, (n, 12)."""
     usual, groups = beats.usual, beats.groups
@@ -257,7 +253,7 @@ def _ventricular(beats: _Beats) -> Floats:
     rows = qrs_each - qrs_each.mean(axis=1, keepdims=True)
     shape = qrs - qrs.mean(axis=1, keepdims=True)
     alike = (rows * shape[groups.member]).sum(axis=1)
-    alike /= _norm(rows) * _norm(shape)[groups.member] + 1e-12
+    alike /= lengths(rows) * lengths(shape)[groups.member] + 1e-12
     heights = np.ptp(qrs_each, axis=1)
     t = usual[:, _T]
     st = usual[:, _ST].mean(axis=1)

@@ -46,7 +46,7 @@ def test_other_things_in_the_file_are_left_alone(tmp_path: Path) -> None:
 def test_a_cell_is_on_the_disk_before_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = []
+    held: list[str] = []
     path = tmp_path / "cells.jsonl"
     monkeypatch.setattr("os.fsync", lambda _: held.append(path.read_text()))
     cells = Cells(path)

@@ -159,7 +159,8 @@ def _plans(
 ) -> tuple[list[_Plan], list[str]]:
     """Return all fits, and notes on what cannot be judged."""
     everything = np.arange(len(windows))
-    plans, notes = [], []
+    plans: list[_Plan] = []
+    notes: list[str] = []
     for name, classes in shared.items():
         test = everything[(windows.databases == name) & np.isin(windows.labels, classes)]
         train = everything[windows.databases != name]

@@ -81,6 +81,22 @@ class TestResuming:
         again = changed.get("again", False)
         return statuses(predict_files(model, records, out, settings=settings, again=again))
 
+    def test_what_a_finished_recording_was_judged_by_goes_with_the_next_run(
+        self,
+        model_file: Path,
+        records: list[Path],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """As after a kill between the last file of the results and the end of the journal."""
+        out = tmp_path / "out"
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "clear", lambda _: None)
+            assert self.run(model_file, records[:1], out) == ["done"]
+        assert files_in(out / UNFINISHED)
+        assert self.run(model_file, records[:1], out) == ["skipped"]
+        assert not (out / UNFINISHED).exists()
+
     def test_what_is_done_is_skipped_and_no_byte_changes(
         self, model_file: Path, records: list[Path], tmp_path: Path
     ) -> None:

@@ -159,12 +159,13 @@ class Judge:
             timeline = self._judge(open_record(task.path, fs=self._settings.fs), None, told)
             return RecordingResult(task.path, task.name, "done", timeline.summary(), timeline)
         made_from = self._made_from(task.path)
-        if made_from is not None and not self._again:
+        journal = None if made_from is None else results.journal(task.name, _key(made_from))
+        if made_from is not None and journal is not None and not self._again:
             kept = results.kept(task.name, made_from)
             if kept is not None:
+                journal.clear()  # a run may have been killed before it did so
                 return RecordingResult(task.path, task.name, "skipped", kept)
         record = open_record(task.path, fs=self._settings.fs)
-        journal = None if made_from is None else results.journal(task.name, _key(made_from))
         timeline = self._judge(record, journal, told)
         with results.staged(task.name) as folder:
             self._save(timeline, record, folder)

@@ -35,7 +35,8 @@ def backbone(real_folders: tuple[Path, Path]) -> Backbone:
     pytest.importorskip("timm", reason="needs ecglens[timm]")
     _, weights = real_folders
     file = next((weights / "densenet121").glob("*.safetensors"))
-    return load_backbone("densenet121", weights=file)
+    image = find_recipe("default").image
+    return load_backbone("densenet121", weights=file, image_size=(image.height, image.width))
 
 
 @pytest.fixture(scope="module")

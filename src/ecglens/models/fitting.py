@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from ecglens.backbones import Backbone
+from ecglens.backbones import Backbone, load_backbone
 from ecglens.cache import FeatureStore
 from ecglens.classifiers import calibrate, decisions_of, feature_space, temper
 from ecglens.decisions import DEFAULT_ALPHA, FeatureDistance, HeldOut, RejectRule, RhythmChange
@@ -26,7 +26,7 @@ _CALIBRATION_FOLDS = 5
 def train_model(
     windows: Windows,
     recipe: Recipe,
-    backbone: Backbone,
+    backbone: Backbone | None = None,
     *,
     alpha: float | None = DEFAULT_ALPHA,
     smooth: bool = True,
@@ -37,12 +37,18 @@ def train_model(
 ) -> RhythmModel:
     """Train a calibrated classifier on labelled windows: features, then :func:`fit_model`.
 
+    ``backbone`` is a network prepared for images of the recipe's size; None means the recipe's own.
+
     Raises:
+        BackboneError: the recipe's own network cannot be had.
         WindowError: windows without a label.
         EvaluationError: fewer than two classes, or too few subjects to calibrate.
         UnreadableWindowError: a window is flat or missing.
         UsageError: ``alpha`` is out of range.
     """
+    if backbone is None:
+        size = (recipe.image.height, recipe.image.width)
+        backbone = load_backbone(recipe.backbone, image_size=size, random_state=random_state)
     recipe = recipe.fit_to(backbone)
     extractor = Extractor(
         backbone, recipe.outputs(), recipe.image, engine or EngineSettings(), store

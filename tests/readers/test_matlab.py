@@ -142,3 +142,20 @@ def test_other_files_are_not_followed(tmp_path: Path) -> None:
 def test_damage_gives_our_errors_only(tmp_path: Path, version: str) -> None:
     path = write(tmp_path / "a.mat", version, ecg=SIGNAL[:, :100], fs=250.0)
     assert count_refused(path) > 35
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_part_of_unknown_type_is_refused(tmp_path: Path, packed: bool) -> None:
+    """scipy would end the process: it has no entry for the type and does not ask."""
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"val": np.arange(200, dtype=np.int16).reshape(2, 100)})
+    whole = bytearray(path.read_bytes())
+    head, array = whole[:128], whole[128:]
+    data = array.index((3).to_bytes(4, "little") + (400).to_bytes(4, "little"))
+    array[data] = 11
+    if packed:
+        inside = zlib.compress(bytes(array))
+        array = (15).to_bytes(4, "little") + len(inside).to_bytes(4, "little") + inside
+    path.write_bytes(head + array)
+    with pytest.raises(RecordError, match="holds a part of unknown type 11; save it again"):
+        read_record(path, fs=100)

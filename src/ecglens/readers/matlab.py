@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from ecglens.errors import RecordError
 from ecglens.npy import AnyArray
 from ecglens.readers.arrays import MAX_PACKING, source_of
 from ecglens.readers.source import MAX_VALUES, RecordSource
+
+Order = Literal["little", "big"]
 
 MARKS = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -25,7 +28,10 @@ _NUMERIC = frozenset(
     {"double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))}
 )
 # Packed variables of version 5: header, then elements of a type and a size each.
-_HEADER_BYTES, _PACKED = 128, 15
+_HEADER_BYTES, _ARRAY, _PACKED = 128, 14, 15
+# Types of the parts of a numeric array, by number, and the classes of such arrays.
+_KNOWN = frozenset((*range(1, 8), 9, 12, 13, 16, 17, 18))
+_NUMERIC_CLASSES = range(6, 16)
 _ALWAYS_FITS = 2**26
 _BYTES_AT_A_TIME = 2**20
 
@@ -132,38 +138,96 @@ def _read_older(path: Path) -> tuple[str, dict[str, AnyArray]]:
 
 
 def _check_packing(path: Path) -> None:
-    """Refuse a file that unpacks to far more than a recording would."""
+    """Refuse a file that unpacks to far more than a recording would, or has parts of no known type.
+
+    scipy looks types up in a table without asking whether they are in it, which ends the process.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
         if not head.startswith(MARKS[0]):
             return
-        order = "little" if head[126:128] == b"IM" else "big"
+        order: Order = "little" if head[126:128] == b"IM" else "big"
         while len(tag := file.read(8)) == 8:
-            kind = int.from_bytes(tag[:4], order)  # type: ignore[arg-type]
-            length = int.from_bytes(tag[4:], order)  # type: ignore[arg-type]
+            kind, length = (int.from_bytes(half, order) for half in (tag[:4], tag[4:]))
             end = file.tell() + length
             if end > size:
                 raise RecordError(f"{path} is cut short within a variable; save it again")
             if kind == _PACKED:
-                _measure(path, file, length)
+                inflated = _Inflated(path, file, length)
+                inner = inflated.read(8)
+                _check_parts(path, inflated, int.from_bytes(inner[4:], order), order)
+                inflated.skip(None)
+            elif kind == _ARRAY:
+                _check_parts(path, _Plain(file), length, order)
             file.seek(end)
 
 
-def _measure(path: Path, file: IO[bytes], length: int) -> None:
-    """Unpack an element piece by piece, without keeping it."""
-    unpacked, left = 0, length
-    inflate = zlib.decompressobj()
-    while left and not inflate.eof:
-        data = file.read(min(left, _BYTES_AT_A_TIME))
-        left -= len(data)
-        while data and not inflate.eof:
-            unpacked += len(inflate.decompress(data, _BYTES_AT_A_TIME))
-            data = inflate.unconsumed_tail
-            if unpacked > max(_ALWAYS_FITS, length * MAX_PACKING):
-                raise RecordError(
-                    f"{path} unpacks {length} bytes to over {unpacked}; that is no recording"
-                )
+def _check_parts(path: Path, stream: _Plain | _Inflated, length: int, order: Order) -> None:
+    """Refuse a numeric array with a part of no known type; ``length`` is that of all its parts."""
+    flags = stream.read(16)  # a part of its own, first in every array
+    length -= len(flags)
+    if int.from_bytes(flags[8:12], order) & 0xFF not in _NUMERIC_CLASSES:
+        return
+    while length >= 8 and len(tag := stream.read(8)) == 8:
+        kind, size = (int.from_bytes(half, order) for half in (tag[:4], tag[4:]))
+        if kind >> 16:  # a small part: its size is there, and the part in the tag
+            kind, size = kind & 0xFFFF, 0
+        if kind not in _KNOWN:
+            raise RecordError(f"{path} holds a part of unknown type {kind}; save it again")
+        size += -size % 8
+        stream.skip(size)
+        length -= 8 + size
+
+
+class _Plain:
+    """Parts that lie in the file as they are."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, n_bytes: int) -> bytes:
+        return self._file.read(n_bytes)
+
+    def skip(self, n_bytes: int) -> None:
+        self._file.seek(n_bytes, os.SEEK_CUR)
+
+
+class _Inflated:
+    """Parts that are packed, unpacked piece by piece and not kept."""
+
+    def __init__(self, path: Path, file: IO[bytes], length: int) -> None:
+        self._path, self._file, self._length = path, file, length
+        self._inflate = zlib.decompressobj()
+        self._left, self._data, self._unpacked = length, b"", 0
+
+    def read(self, n_bytes: int) -> bytes:
+        found = b""
+        while len(found) < n_bytes and not self._inflate.eof:
+            if not self._data:
+                self._data = self._file.read(min(self._left, _BYTES_AT_A_TIME))
+                self._left -= len(self._data)
+            fresh = self._inflate.decompress(self._data, n_bytes - len(found))
+            if not fresh and not self._data:
+                break
+            self._data = self._inflate.unconsumed_tail
+            self._unpacked += len(fresh)
+            found += fresh
+        if self._unpacked > max(_ALWAYS_FITS, self._length * MAX_PACKING):
+            raise RecordError(
+                f"{self._path} unpacks {self._length} bytes to over {self._unpacked}; that is no "
+                "recording"
+            )
+        return found
+
+    def skip(self, n_bytes: int | None) -> None:
+        """Pass over so many bytes, all of them where None."""
+        while n_bytes is None or n_bytes > 0:
+            step = _BYTES_AT_A_TIME if n_bytes is None else min(n_bytes, _BYTES_AT_A_TIME)
+            passed = len(self.read(step))
+            if passed < step:
+                return
+            n_bytes = None if n_bytes is None else n_bytes - passed
 
 
 def _read_hdf5(path: Path) -> tuple[str, dict[str, AnyArray]]:

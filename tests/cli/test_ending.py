@@ -104,6 +104,8 @@ class TestWant:
         [
             (MemoryError(), "this needs more memory than there is; use fewer jobs"),
             (RuntimeError("can't start new thread"), "no thread can be started"),
+            (ImportError("x.so: failed to map segment from shared object"), "this needs more mem"),
+            (RuntimeError("plugin: Resource temporarily unavailable"), "this needs more memory"),
         ],
     )
     def test_one_line(

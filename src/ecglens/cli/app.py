@@ -38,6 +38,8 @@ EPILOG = (
     "Research use only: not a medical device."
 )
 
+# What the system's loader and network engine say where memory is out.
+NO_ROOM = ("failed to map segment", "Cannot allocate memory", "Resource temporarily unavailable")
 NO_MEMORY = (
     "this needs more memory than there is; use fewer jobs or less data at a time, or raise the "
     "limit; finished files are whole"
@@ -106,7 +108,9 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except MemoryError:
         _fail(NO_MEMORY, EcglensError.exit_code)
-    except RuntimeError as error:
+    except (ImportError, RuntimeError) as error:
+        if any(words in str(error) for words in NO_ROOM):
+            _fail(NO_MEMORY, EcglensError.exit_code)
         # Python's word for it where a thread's stack finds no room, or the system allows no more.
         if str(error) != "can't start new thread":
             raise

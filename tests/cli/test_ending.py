@@ -58,7 +58,7 @@ def signalled(
 ) -> subprocess.CompletedProcess[str]:
     """Run the program in a process that gets a signal while it works.
 
-    Of its own: signals come on a small stack of pytest's, which is not enough for every processor.
+    Of its own: a signal to the process of all tests, every library loaded, once was its end.
     """
     start = [sys.executable, "-c", SIGNALLED, str(int(number)), handler, str(place)]
     return subprocess.run(

@@ -16,7 +16,7 @@ from ecglens.rhythm_features import RHYTHM_NAMES
 from ecglens.studies import CurveSettings, Learner, make_learners, study_learning_curve
 from ecglens.studies.entrants import NAMES, Entry, images_alone
 from ecglens.studies.learners import handmade_classifier, recipe_classifier
-from ecglens.studies.learning_curve import draw_training
+from ecglens.studies.learning_plan import draw_training
 from ecglens.windows import Windows
 
 SETTINGS = CurveSettings(levels=(1, 3, 50), draws=3, network_draws=1, folds=3, n_bootstrap=60)

@@ -44,17 +44,20 @@ def _finite(value: float) -> float | None:
 
 
 def needed_table(needed: Sequence[Needed], titles: Mapping[str, str]) -> Table:
-    """Return the table of what :func:`needed_rows` found, with the learners' titles."""
-    rows = [
-        (titles[row["learner"]], titles[row["other"]], str(row["people"]), _needed_cell(row))
-        for row in needed
-    ]
+    """Return what :func:`needed_rows` found, a column for each of the others, by their titles."""
+    others = list(dict.fromkeys(row["other"] for row in needed))
+    by_row: dict[tuple[str, int], dict[str, Cell]] = {}
+    for row in needed:
+        cells = by_row.setdefault((row["learner"], row["people"]), {})
+        cells[row["other"]] = _needed_cell(row)
     return Table(
-        head=("what", "is reached by", "people of each class", "who needs"),
-        rows=rows,
-        caption="People of each class that another way to learn needs for the same macro-F1; "
-        "'never': not with all people there are.",
-        left=2,
+        head=("what", "people of each class", *(titles[other] for other in others)),
+        rows=[
+            (titles[name], str(people), *(cells[other] for other in others))
+            for (name, people), cells in by_row.items()
+        ],
+        caption="People of each class that the ways to learn at the head of a column need for the "
+        "macro-F1 of what stands on the left; 'never': not with all people there are.",
     )
 
 

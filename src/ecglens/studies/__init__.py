@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ecglens.studies.databases import DatabaseSettings, study_databases
+from ecglens.studies.databases import study_databases
+from ecglens.studies.databases_plan import DatabaseSettings
 from ecglens.studies.entrants import NAMES, Entrants, Entry, make_learners
 from ecglens.studies.examined import FoldModels, SavedModel, StressSettings
 from ecglens.studies.learners import Learner, recipe_learner

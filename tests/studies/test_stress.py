@@ -106,6 +106,7 @@ class TestStudy:
         assert first["flat"][0] == first["flat"][2] == "0"
         assert first["flat"][4].detail.endswith(" to 0.00 at 0")
         assert first["gain"][:2] == ("–", "–")
+        assert first["gain"][4].text == "–"
 
     def test_a_second_run_trains_and_judges_nothing(
         self, windows: Windows, recipe: Recipe, tiny, study, folder: Path,

@@ -20,6 +20,9 @@ from ecglens.windows import Windows
 _LOSS = 0.05
 """A fall of macro-F1 that is spoken of."""
 
+_SEEN = 0.005
+"""A fall of a sensitivity that two decimals show."""
+
 
 def report_of(
     windows: Windows,
@@ -92,8 +95,9 @@ def _table_of_kinds(levels: Sequence[Level]) -> Table:
     return Table(
         head=("stress", "costs first at", "macro-F1", "worst at", "macro-F1", "class that falls"),
         rows=rows,
-        caption=f"Clean windows: macro-F1 {clean.macro_f1.value:.3f}. 'First': the mildest level "
-        f"that costs {100 * _LOSS:g} points. The class is the one whose sensitivity falls most.",
+        caption=f"Clean windows: macro-F1 {clean.macro_f1.value:.3f}. 'First': in the order of "
+        f"the next table, the level that costs {100 * _LOSS:g} points. The class is the one whose "
+        "sensitivity falls most.",
     )
 
 
@@ -114,6 +118,8 @@ def _most_lost(clean: Level, levels: Sequence[Level]) -> Cell:
         key=lambda one: clean.sensitivity[one[0]].value - one[1].sensitivity[one[0]].value,
     )
     before, after = clean.sensitivity[name].value, level.sensitivity[name].value
+    if before - after < _SEEN:
+        return Cell("–")
     return Cell(name, f"{before:.2f} to {after:.2f} at {level.stress.level}")
 
 

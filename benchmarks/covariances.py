@@ -59,7 +59,9 @@ class Trial:
 
 TRIALS = (
     Trial("default recipe", 0),
+    Trial("covariances along 16 axes alone", 16, averages=False),
     Trial("covariances along 24 axes alone", 24, averages=False),
+    Trial("covariances along 32 axes alone", 32, averages=False),
     Trial("covariances along 8 axes beside", 8),
     Trial("covariances along 16 axes beside", 16),
     Trial("covariances along 24 axes beside", 24),

@@ -81,4 +81,4 @@ def needed_clause(row: Needed, titles: Mapping[str, str]) -> str:
         return f"{other} does not come to that with all {row['at_most']} there are{limits}"
     most = "more than there are" if high is None else f"{high:.0f}"
     limits = "" if low is None else f" (95 % limits {low:.0f} to {most})"
-    return f"{other} needs {_words(row['needed'])} for that{limits}"
+    return f"with {other} it takes {_words(row['needed'])}{limits}"

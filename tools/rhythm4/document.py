@@ -10,6 +10,12 @@ from ecglens.models import RhythmModel
 from tools.rhythm4.card import RHYTHMS, percent
 
 _MANY = 10
+_USE = {
+    "rhythm4": "`ecglens predict my.edf` judges by it where no `--model` is named. [`rhythm4-fast`]"
+    "(rhythm4-fast.md) is smaller and faster, and a little less often right. ",
+    "rhythm4-fast": "`ecglens predict --model rhythm4-fast my.edf` judges by it, faster than by "
+    "[`rhythm4`](rhythm4.md), which is a little more often right. ",
+}
 _PROTOCOLS = {"subject": "subject-wise", "pooled": "pooled (leaks)"}
 
 
@@ -37,10 +43,10 @@ def document(model: RhythmModel, path: Path, sha256: str) -> str:
 
 def _opening(model: RhythmModel, path: Path, sha256: str) -> Iterator[str]:
     card, trained, recipe = model.card, model.card["trained"], model.recipe
-    yield "# The model that comes with ecglens, `rhythm4`"
+    yield f"# A model that comes with ecglens, `{path.stem}`"
     yield (
-        "`ecglens predict my.edf` judges by it where no `--model` is named. This page is its card, "
-        "printed by the tool that trained it; the file holds the same.\n"
+        f"{_USE.get(path.stem, '')}This page is its card, printed by the tool that trained it; the "
+        "file holds the same.\n"
     )
     yield f"**Intended use.** {card['intended_use']}\n"
     yield "| | |"

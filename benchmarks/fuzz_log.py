@@ -1,22 +1,23 @@
-"""Fuzzing of many targets, each in processes of its own, and the table of what came of it."""
+"""Fuzzing of many targets, each in forked processes, and the table of what came of it."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import robust_files
-from fault_jobs import add_to_log, read_log
+from fuzzing import guided, instrumented
 
-_SCRIPT = Path(__file__).with_name("fuzzing.py")
 _MOST_FOUND = 10
 _LEAST_MINUTES = 0.1
 _COUNTS = {
@@ -26,64 +27,103 @@ _COUNTS = {
 }
 
 
-def fuzz_all(names: Sequence[str], minutes: float, jobs: int, log: Path, corpora: Path) -> None:
-    """Fuzz targets that the log does not know, some at once, and write a line for each."""
-    known = {line["target"] for line in read_log(log)}
-    left = [name for name in names if name not in known]
-    with ThreadPoolExecutor(jobs) as pool:
-        for line in pool.map(lambda name: fuzz(name, minutes, corpora), left):
-            add_to_log(log, [line])
+@dataclass
+class Lane:
+    """A target, its time, and what came of it so far."""
+
+    name: str
+    minutes: float
+    corpus: Path
+    began: float = field(default_factory=time.monotonic)
+    said: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    cpu_s: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Minutes left; 0 also after many findings, or where the fuzzer did not start."""
+        left = self.minutes - (time.monotonic() - self.began) / 60
+        stuck = self.said > 0 and self.counts["executions"] == 0
+        enough = stuck or len(self.findings) >= _MOST_FOUND
+        return 0.0 if enough or left < _LEAST_MINUTES else left
+
+    @property
+    def findings(self) -> list[str]:
+        """Paths of the inputs that were found."""
+        found = self.corpus.parent.glob(f"{self.corpus.name}-found-*")
+        return sorted(str(path) for path in found)
+
+    @property
+    def log(self) -> Path:
+        """What the fuzzer says."""
+        return self.corpus.with_name(f"{self.corpus.name}.log")
+
+    def ended(self, cpu_s: float) -> None:
+        """Add what a process of the fuzzer said and took."""
+        said = self.log.read_text(encoding="utf-8", errors="replace")
+        new = read_counts(said[self.said :])
+        executions = self.counts["executions"] + new["executions"]
+        self.counts = {what: max(self.counts[what], count) for what, count in new.items()}
+        self.counts["executions"] = executions
+        self.said, self.cpu_s = len(said), self.cpu_s + cpu_s
+
+    def line(self) -> dict[str, Any]:
+        """Return what came of it, minutes by the clock and of the processor, sizes in kB."""
+        sizes = [path.stat().st_size for path in self.corpus.iterdir()]
+        return {
+            "target": self.name,
+            **self.counts,
+            "minutes": (time.monotonic() - self.began) / 60,
+            "cpu_minutes": self.cpu_s / 60,
+            "corpus": len(sizes),
+            "corpus_kb": sum(sizes) / 1e3,
+            "findings": self.findings,
+        }
 
 
-def fuzz(name: str, minutes: float, corpora: Path) -> dict[str, Any]:
-    """Fuzz one target until its time is over; after each finding it goes on.
-
-    Returns:
-        ``target``, ``minutes`` by the clock, ``cpu_minutes``, ``executions``, ``edges`` of code
-        reached, ``peak_mb``, ``corpus`` in inputs and ``corpus_kb``, and ``findings``, paths.
-    """
-    corpus = corpora / re.sub(r"\W+", "-", name)
-    corpus.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    done: dict[str, Any] = {"target": name, "cpu_minutes": 0.0, "executions": 0}
-    while True:
-        left = minutes - (time.monotonic() - began) / 60
-        if left < _LEAST_MINUTES or len(_findings(corpus)) >= _MOST_FOUND:
-            break
-        said, cpu_s = _run(name, left, corpus)
-        counts = read_counts(said)
-        done["executions"] += counts.pop("executions")
-        done["cpu_minutes"] += cpu_s / 60
-        done |= {what: max(count, done.get(what, 0)) for what, count in counts.items()}
-        if done["executions"] == 0:
-            break  # It did not start; its last words are in the log beside the corpus.
-    sizes = [path.stat().st_size for path in corpus.iterdir()]
-    return {
-        **done,
-        "minutes": (time.monotonic() - began) / 60,
-        "corpus": len(sizes),
-        "corpus_kb": sum(sizes) / 1e3,
-        "findings": [str(path) for path in _findings(corpus)],
-    }
+def fuzz_all(
+    names: Sequence[str], minutes: float, jobs: int, corpora: Path
+) -> Iterator[dict[str, Any]]:
+    """Fuzz targets, some at once, and yield a line for each; after a finding each goes on."""
+    waiting, running = deque(names), dict[int, Lane]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            name = waiting.popleft()
+            lane = Lane(name, minutes, corpora / re.sub(r"\W+", "-", name))
+            lane.corpus.mkdir(exist_ok=True)
+            running[start(lane)] = lane
+        pid, _, used = os.wait3(0)
+        lane = running.pop(pid)
+        lane.ended(used.ru_utime + used.ru_stime)
+        if lane.left:
+            running[start(lane)] = lane
+        else:
+            yield lane.line()
 
 
-def _findings(corpus: Path) -> list[Path]:
-    return sorted(corpus.parent.glob(f"{corpus.name}-found-*"))
+def start(lane: Lane) -> int:
+    """Fork a process that fuzzes a target for the minutes left; return its number."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        _fuzz(lane)
+    return pid
 
 
-def _run(name: str, minutes: float, corpus: Path) -> tuple[str, float]:
-    """Return what a process of the fuzzer said, and its CPU time in seconds."""
-    words = [name, "--minutes", f"{minutes:.3f}", "--corpus", str(corpus)]
-    with corpus.with_name(f"{corpus.name}.log").open("a+b") as log:
-        start = log.seek(0, os.SEEK_END)
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, str(_SCRIPT), *words], stdout=log, stderr=log
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        log.seek(start)
-        said = log.read().decode(errors="replace")
-    return said, usage.ru_utime + usage.ru_stime
+def _fuzz(lane: Lane) -> None:
+    """Fuzz, and end the process."""
+    from robust_targets import TARGETS
+
+    try:
+        said = os.open(lane.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        guided(TARGETS[lane.name], lane.left, lane.corpus, on=True)
+    except BaseException:  # noqa: BLE001  the parent reads it in the log
+        traceback.print_exc()
+    finally:  # A child must not return to its parent's code; the fuzzer writes its finding now.
+        sys.stderr.flush()
+        ctypes.CDLL(None).exit(1)
 
 
 def read_counts(said: str) -> dict[str, int]:
@@ -101,8 +141,8 @@ def format_fuzzing(lines: Sequence[Mapping[str, Any]]) -> str:
     ]
     rows += [
         f"| {line['target']} | {line['minutes']:.1f} | {line['cpu_minutes']:.1f} "
-        f"| {line['executions']} | {line.get('edges', 0)} | {line['corpus']} "
-        f"| {line['corpus_kb']:.0f} | {line.get('peak_mb', 0)} | {len(line['findings'])} |"
+        f"| {line['executions']} | {line['edges']} | {line['corpus']} "
+        f"| {line['corpus_kb']:.0f} | {line['peak_mb']} | {len(line['findings'])} |"
         for line in lines
     ]
     total = {
@@ -117,18 +157,20 @@ def format_fuzzing(lines: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def run_logged(
-    names: Sequence[str], minutes: float, jobs: int, log: Path, corpus: Path | None
-) -> int:
-    """Fuzz, print the table of the whole log, and return 1 if anything was found."""
-    corpora = corpus or Path(tempfile.mkdtemp(prefix="corpora-"))
-    corpora.mkdir(parents=True, exist_ok=True)
+def run_logged(names: Sequence[str], minutes: float, jobs: int, log: Path, corpora: Path) -> int:
+    """Fuzz what the log does not know, print its table, and return 1 if anything was found."""
+    instrumented()
+    from fault_jobs import add_to_log, read_log
+
+    known = {line["target"] for line in read_log(log)}
+    left = [name for name in names if name not in known]
     with tempfile.TemporaryDirectory() as folder:
         if not os.environ.get(robust_files.MODEL_VARIABLE):
             path = Path(folder, "m.ecglens")
             path.write_bytes(robust_files.model_file())
             os.environ[robust_files.MODEL_VARIABLE] = str(path)
-        fuzz_all(names, minutes, jobs, log, corpora)
+        for line in fuzz_all(left, minutes, jobs, corpora):
+            add_to_log(log, [line])
     lines = read_log(log)
     print(format_fuzzing(lines), end="")
     return 1 if any(line["findings"] or not line["executions"] for line in lines) else 0

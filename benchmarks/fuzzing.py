@@ -24,6 +24,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -38,8 +39,12 @@ _LONGEST_CPU_S = 10
 _LONGEST_S = 300
 
 
-def _reader(target: Any, folder: Path) -> Callable[[bytes], None]:
-    """Return what reads bytes as the target's damaged file; faults come through."""
+def reader(target: Any, folder: Path, found: Path | None = None) -> Callable[[bytes], None]:
+    """Return what reads bytes as the target's damaged file.
+
+    Faults come through; with ``found``, the beginning of a path, the first input of each place in
+    the code is written there instead.
+    """
     from ecglens.errors import EcglensError
     from robust_targets import write_files
 
@@ -57,7 +62,19 @@ def _reader(target: Any, folder: Path) -> Callable[[bytes], None]:
         if (took := time.process_time() - began) > _LONGEST_CPU_S:
             raise AssertionError(f"reading took {took:.0f} s of the processor")
 
-    return read
+    def keep(data: bytes) -> None:
+        try:
+            read(data)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is a finding
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            fault = Path(
+                f"{found}-{type(error).__name__}-{Path(place.filename).stem}-{place.lineno}"
+            )
+            if not fault.exists():
+                traceback.print_exc()
+                fault.write_bytes(data)
+
+    return keep if found else read
 
 
 def _seeds(target: Any, corpus: Path) -> None:
@@ -70,22 +87,40 @@ def _seeds(target: Any, corpus: Path) -> None:
         (corpus / f"seed{number}").write_bytes(DAMAGES[kind](whole, seed))
 
 
-def _guided(target: Any, minutes: float, corpus: Path) -> None:
-    """Fuzz with atheris; it ends the process."""
+def instrumented(warm: Callable[[], object] = lambda: None) -> Any:
+    """Import ecglens so that the fuzzer sees which code is reached; return atheris.
+
+    Args:
+        warm: imports more, such as the readers, which are loaded when they are wanted.
+    """
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["ecglens"]):
         for name in ("readers", "models", "labels", "databases", "windows", "cli.work"):
             importlib.import_module(f"ecglens.{name}")
-        target.warmed()  # Readers are loaded when they are wanted.
+        warm()
+    return atheris
+
+
+def guided(target: Any, minutes: float, corpus: Path, *, on: bool = False) -> None:
+    """Fuzz with atheris; it ends the process.
+
+    Args:
+        target: what reads.
+        minutes: by the clock.
+        corpus: folder of inputs; findings lie beside it.
+        on: go on after an exception.
+    """
+    atheris = instrumented(target.warmed)
     _seeds(target, corpus)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    found = corpus.with_name(f"{corpus.name}-found")
     options = [
         sys.argv[0], f"-max_total_time={round(60 * minutes)}", f"-timeout={_LONGEST_S}",
         "-print_final_stats=1",
         f"-rss_limit_mb={_RSS_MB}", f"-max_len={max(4096, 2 * len(target.good().whole))}",
-        f"-artifact_prefix={corpus}-found-", str(corpus),
+        f"-artifact_prefix={found}-", str(corpus),
     ]  # fmt: skip
-    atheris.Setup(options, _reader(target, folder))
+    atheris.Setup(options, reader(target, folder, found if on else None))
     atheris.Fuzz()
 
 
@@ -97,7 +132,7 @@ def _random(target: Any, minutes: float) -> int:
     end = time.monotonic() + 60 * minutes
     whole = target.good().whole
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-        read = _reader(target, Path(name))
+        read = reader(target, Path(name))
         done = 0
         for seed in itertools.count():
             for kind, number in damages(whole, 200, seed):
@@ -126,24 +161,23 @@ def main() -> int:
     if asked.list or not fits or not set(asked.targets) <= set(TARGETS):
         print("\n".join(TARGETS))
         return int(not asked.list)
-    guided = importlib.util.find_spec("atheris") is not None
-    if asked.log is not None and guided:
-        from fuzz_log import run_logged
-
-        names = asked.targets or list(TARGETS)
-        return run_logged(names, asked.minutes, asked.jobs, asked.log, asked.corpus)
-    if asked.log is not None:
-        parser.error("--log needs atheris")
+    if importlib.util.find_spec("atheris") is None:
+        if asked.log is not None:
+            parser.error("--log needs atheris")
+        done = _random(TARGETS[asked.targets[0]], asked.minutes)
+        print(f"atheris is not installed; {done} damages were tried")
+        return 0
     corpus = asked.corpus or Path(tempfile.mkdtemp(prefix="corpus-"))
     corpus.mkdir(parents=True, exist_ok=True)
-    target = TARGETS[asked.targets[0]]
-    if not guided:
-        print(f"atheris is not installed; {_random(target, asked.minutes)} damages were tried")
-        return 0
-    sys.stdout.flush()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _guided(target, asked.minutes, corpus)
-    return 0
+    if asked.log is None:
+        sys.stdout.flush()
+        guided(TARGETS[asked.targets[0]], asked.minutes, corpus)
+        return 0
+    from fuzz_log import run_logged
+
+    names = asked.targets or list(TARGETS)
+    return run_logged(names, asked.minutes, asked.jobs, asked.log, corpus)
 
 
 if __name__ == "__main__":

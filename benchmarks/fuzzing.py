@@ -21,6 +21,7 @@ import importlib
 import importlib.util
 import itertools
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -53,6 +54,8 @@ def reader(target: Any, folder: Path, found: Path | None = None) -> Callable[[by
     path = folder / sample.opened
 
     def read(data: bytes) -> None:
+        for left in folder.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         write_files(folder, sample.with_data(data))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -116,7 +119,7 @@ def guided(target: Any, minutes: float, corpus: Path, *, on: bool = False) -> No
     found = corpus.with_name(f"{corpus.name}-found")
     options = [
         sys.argv[0], f"-max_total_time={round(60 * minutes)}", f"-timeout={_LONGEST_S}",
-        "-print_final_stats=1",
+        "-print_final_stats=1", f"-report_slow_units={_LONGEST_S}",
         f"-rss_limit_mb={_RSS_MB}", f"-max_len={max(4096, 2 * len(target.good().whole))}",
         f"-artifact_prefix={found}-", str(corpus),
     ]  # fmt: skip

@@ -89,6 +89,7 @@ def test_a_stretch_that_shows_no_heart_is_no_rhythm_and_is_noted() -> None:
     assert np.isnan(timeline.probabilities[2:4]).all()
     assert timeline.quality[2:4].tolist() == [0, 0]
     assert timeline.summary()["reasons"]["unreadable"] == {"asystole or flat": 20.0}
+    assert [episode.reason for episode in timeline.episodes] == ["", "asystole or flat", ""]
     (note,) = timeline.notes
     assert note.startswith('20 s are called "asystole or flat": no beats and less than 0.2 mV')
 

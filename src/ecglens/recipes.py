@@ -129,6 +129,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             head="svm-memory",
             pca=64,
         ),
+        "fast": Recipe(
+            name="fast",
+            image=IMAGE_PRESETS["fast"],
+            backbone="ecglens-s",
+            layers=("transition1", "transition2"),
+            pooling=("bands4", "bandstd4"),
+            head="svm-memory",
+            pca=64,
+        ),
         "fusion": Recipe(
             name="fusion",
             image=IMAGE_PRESETS["spectrogram"],

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from ecglens.errors import OutputError
-from ecglens.files import cache_folder, make_folder, write_atomically
+from ecglens.files import cache_folder, make_folder, temporary_folder, write_atomically
 from tests.cli.collection import files_in
 
 if sys.platform != "win32":
@@ -69,6 +70,30 @@ def test_a_folder_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot write .*; choose another place"):
         write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_pipe_and_a_device_stay_and_a_link_to_one_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match=r"cannot write .*: it is a device or a pipe"):
+        write_atomically(tmp_path / "pipe", lambda file: file.write(b"x"))
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to("pipe")
+    write_atomically(tmp_path / "link", lambda file: file.write(b"x"))
+    assert (tmp_path / "link").read_bytes() == b"x"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with (
+        pytest.raises(OutputError, match=r"temporary folder: No such file.*TMPDIR"),
+        temporary_folder(),
+    ):
+        pass
 
 
 def test_full_disk(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
 import re
 import secrets
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,12 +44,27 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         OutputError: the folder is missing or read-only, or the disk is full.
     """
     try:
+        refuse_device(path)
         _sweep(path)
         while not _placed(path, write):
             pass  # another process swept the temporary file away before it was locked
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}; choose another place") from error
+
+
+def refuse_device(path: Path) -> None:
+    """Refuse to put a file in the place of a device or a pipe, which would be gone then.
+
+    Raises:
+        OSError: one has this name; a link to one has not.
+    """
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise OSError(errno.EINVAL, "it is a device or a pipe and not a file")
 
 
 def _placed(path: Path, write: Callable[[BinaryIO], object]) -> bool:
@@ -157,6 +175,25 @@ def make_folder(path: Path) -> Path:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot make folder {path}: {reason}; choose another place") from error
     return path
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Lend an empty folder for temporary files, removed afterwards.
+
+    Raises:
+        OutputError: none can be made.
+    """
+    try:
+        lent = tempfile.TemporaryDirectory(prefix="ecglens-")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot make a temporary folder: {reason}; make room, or name another place by the "
+            "environment variable TMPDIR"
+        ) from error
+    with lent as name:
+        yield Path(name)
 
 
 def cache_folder() -> Path:

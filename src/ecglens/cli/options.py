@@ -38,7 +38,9 @@ class RunOptions:
         bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_RUN)
     ] = False
     random_state: Annotated[
-        int, typer.Option(min=0, help="Seed of all randomness.", rich_help_panel=_RUN)
+        int,
+        # NumPy's generators take no more.
+        typer.Option(min=0, max=2**32 - 1, help="Seed of all randomness.", rich_help_panel=_RUN),
     ] = 0
     config: Annotated[
         Path | None,

@@ -105,15 +105,30 @@ def predict_record(
         OutputError: the journal cannot be written.
         UsageError: ``hop_s`` is out of range.
     """
+    rule = _window_rule(model, leads, hop_s)
+    rows = lead_rows(record, rule.leads)
+    evidence = join_leads(_gather(model, record, rule, rows, journal, progress))
+    timeline = _decided(model, record, rule, rows, evidence)
+    return replace(timeline, notes=_notes(model, record, rows[0], timeline))
+
+
+def _window_rule(model: WindowClassifier, leads: LeadChoice, hop_s: float | None) -> WindowRule:
     if hop_s is not None and not 0 < hop_s <= model.length_s:
         raise UsageError(
             f"hop must be over 0 and up to the window's {model.length_s:g} s, got {hop_s:g} s; "
             "a longer hop would leave time unjudged"
         )
-    rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    rows = lead_rows(record, rule.leads)
-    judged = _gather(model, record, rule, rows, journal, progress)
-    evidence = join_leads(judged)
+    return WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
+
+
+def _decided(
+    model: WindowClassifier,
+    record: Recording,
+    rule: WindowRule,
+    rows: Sequence[int],
+    evidence: Evidence,
+) -> Timeline:
+    """Return what is decided of all windows, read together; without notes."""
     decision = decide(
         evidence.probabilities,
         evidence.distances,
@@ -122,7 +137,7 @@ def predict_record(
         model.reject_rule,
         model.rhythm_change,
     )
-    timeline = Timeline(
+    return Timeline(
         record_id=record.record_id,
         lead="+".join(record.lead_names[row] for row in rows),
         duration_s=record.duration_s,
@@ -137,7 +152,6 @@ def predict_record(
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
-    return replace(timeline, notes=_notes(model, record, rows[0], timeline))
 
 
 def _gather(

@@ -55,7 +55,8 @@ class TestNames:
         assert find_model(source) == Path(source)
 
     def test_a_wrong_name_is_answered_with_the_right_one(self) -> None:
-        with pytest.raises(ModelFileError, match=r"or name one that comes with ecglens: rhythm4, rhythm4-fast$"):
+        named = "or name one that comes with ecglens: rhythm4, rhythm4-fast$"
+        with pytest.raises(ModelFileError, match=named):
             load_model("rhythm5")
 
 

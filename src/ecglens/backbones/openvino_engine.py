@@ -18,7 +18,7 @@ from ecglens.errors import BackboneError
 BEST_BATCH = {"bf16": 2, "fp32": 8}
 
 # A request to OpenVINO costs some 0.1 ms of Python; below this many multiply-adds that shows. More
-# images leave the cache: ecglens-s at 128 x 128 loses a sixth with 16 of them instead of 8.
+# images leave the cache: ecglens-s at 128 x 128 is slower with 16 of them than with 8.
 WORTHWHILE = 300_000_000
 LARGEST_BATCH = 16
 # 512 MB of float32. The largest map of DenseNet-161 on images of 1024 x 1024 has 25 million values.
@@ -171,8 +171,7 @@ def _gray_convolution(first: Any, images: Any, mean: Floats, std: Floats) -> Any
     """Return what the first convolution makes of normalised images whose channels are equal.
 
     Normalisation and convolution are linear. So the images pass through the sum of the weights
-    over channels, which is a tenth less work for a small network, and what the means add is the
-    same for all: it is not constant along the edges, where the normalised image is padded by 0.
+    over channels, which is less work, and what the means add is the same for all: it is not constant along the edges, where the normalised image is padded by 0.
     """
     from openvino import opset13 as ops
 

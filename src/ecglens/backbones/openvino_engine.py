@@ -171,7 +171,8 @@ def _gray_convolution(first: Any, images: Any, mean: Floats, std: Floats) -> Any
     """Return what the first convolution makes of normalised images whose channels are equal.
 
     Normalisation and convolution are linear. So the images pass through the sum of the weights
-    over channels, which is less work, and what the means add is the same for all: it is not constant along the edges, where the normalised image is padded by 0.
+    over channels, which is less work, and what the means add is the same for all. It is not
+    constant along the edges, where the normalised image is padded by 0.
     """
     from openvino import opset13 as ops
 

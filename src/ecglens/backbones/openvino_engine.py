@@ -134,7 +134,7 @@ def cut_model(core: Any, backbone: Backbone, layers: Sequence[Layer], *, gray: b
     from openvino import opset13 as ops
 
     model = core.read_model(backbone.onnx)
-    sources = [model.output(layer.name).get_node().input(0).get_source_output() for layer in layers]
+    results = [model.output(layer.name).get_node() for layer in layers]
     (whole,) = model.get_parameters()
     sizes = [whole.partial_shape[0], 1 if gray else 3, *backbone.image_size]
     images = ops.parameter(openvino.PartialShape(sizes), np.float32, "images")
@@ -151,6 +151,8 @@ def cut_model(core: Any, backbone: Backbone, layers: Sequence[Layer], *, gray: b
         normal = ops.divide(ops.subtract(images, ops.constant(mean)), ops.constant(std))
         for target in targets:
             target.replace_source_output(normal.output(0))
+    # Only now: the first convolution, which may be a layer itself, may have been replaced.
+    sources = [result.input(0).get_source_output() for result in results]
     return openvino.Model(sources, [images], backbone.name)
 
 

@@ -10,16 +10,19 @@ classes that few people make up, AF above all, then rest on whoever was drawn.
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.errors import EvaluationError
 from ecglens.recipes import find_recipe
 from ecglens.windows import Windows
 from studies import Split, features_of_recipe, scores_of
 
-N_CLASSES = 4
+TRIES = 100
+"""Seeds looked at for each draw that is wanted; some draws lack a class on one side."""
 
 
 def draw(windows: Windows, seed: int) -> Split:
@@ -34,15 +37,24 @@ def draw(windows: Windows, seed: int) -> Split:
 
 
 def draws(windows: Windows, wanted: int) -> list[Split]:
-    """Return so many draws that have windows of all classes on both sides."""
-    found: list[Split] = []
-    seed = 0
-    while len(found) < wanted:
-        split = draw(windows, seed)
-        seed += 1
-        if all(len(np.unique(windows.labels[part])) == N_CLASSES for part in split):
-            found.append(split)
-    return found
+    """Return so many draws that have windows of all classes on both sides.
+
+    Raises:
+        EvaluationError: a class has too few people for that.
+    """
+    n_classes = len(windows.classes)
+    found = (
+        split
+        for split in (draw(windows, seed) for seed in range(TRIES * wanted))
+        if all(len(np.unique(windows.labels[part])) == n_classes for part in split)
+    )
+    splits = list(itertools.islice(found, wanted))
+    if len(splits) < wanted:
+        raise EvaluationError(
+            f"only {len(splits)} of {wanted} draws have every class on both sides; a class has too "
+            "few people"
+        )
+    return splits
 
 
 def rows_of(name: str, data: Path, wanted: int) -> npt.NDArray[np.float64]:

@@ -56,6 +56,20 @@ def test_a_limit_of_the_process(asked: str, words: str) -> None:
     assert done.stdout.startswith(words), done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_program_ends_before_its_libraries_wait_for_ever() -> None:
+    script = (
+        "import resource, sys; from ecglens.cli import main;"
+        "resource.setrlimit(resource.RLIMIT_AS, (250 << 20, 250 << 20));"
+        "sys.argv[1:] = ['databases']; main()"
+    )
+    start = [sys.executable, "-c", script]
+    done = subprocess.run(start, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ecglens: error: ecglens needs about 320 MB more memory")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_network_beyond_memory_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = load_backbone("ecglens-s")
     monkeypatch.setattr("ecglens.backbones.engine.NETWORK_MB", TOO_MUCH_MB)

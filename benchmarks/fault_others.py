@@ -45,10 +45,17 @@ _LONGEST_S = 600
 Fault = Callable[[Job, Path], dict[str, Any]]
 
 
-def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int, only: str = "") -> None:
+def run_others(
+    jobs: Sequence[Job],
+    folder: Path,
+    log: Path,
+    seed: int,
+    only: str = "",
+    extra_mb: Sequence[int] = EXTRA_MB,
+) -> None:
     """Try each fault whose name starts so on each command, those left out that the log knows."""
     done = {(line["verb"], line["fault"]) for line in read_log(log) if "fault" in line}
-    for name, fault in _faults(seed):
+    for name, fault in _faults(seed, extra_mb):
         if not name.startswith(only):
             continue
         for job in jobs:
@@ -57,7 +64,7 @@ def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int, only: st
                 add_to_log(log, [line])
 
 
-def _faults(seed: int) -> Iterator[tuple[str, Fault]]:
+def _faults(seed: int, extra_mb: Sequence[int]) -> Iterator[tuple[str, Fault]]:
     for number in SIGNALS:
         for i in range(SIGNAL_TRIES):
             name = f"{number.name} {i + 1}"
@@ -66,7 +73,7 @@ def _faults(seed: int) -> Iterator[tuple[str, Fault]]:
     yield "two at once", _twice
     for size in FILE_BYTES:
         yield f"files of {size} bytes", functools.partial(_cramped, size=size)
-    for extra in EXTRA_MB:
+    for extra in extra_mb:
         yield f"memory of {extra} MB more", functools.partial(_starved, extra_mb=extra)
 
 

@@ -169,4 +169,7 @@ def _run(words: Sequence[str]) -> int:
         main()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
+    finally:
+        # One that comes later ends the process; as an exception it would unwind the parent's code.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     return 0

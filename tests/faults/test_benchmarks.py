@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +132,23 @@ class TestLittleMemory:
                 log.write_text(said_before)
             assert start(["databases"], folder, end).wait() == 7
             assert log_of(folder) == ""
+
+    @needs_linux
+    def test_a_signal_after_the_end_does_not_reach_the_code_of_the_parent(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Late(io.StringIO):
+            def flush(self) -> None:
+                if sys._getframe(1).f_code is start.__code__ and os.getpid() != parent:
+                    try:
+                        os.kill(os.getpid(), signal.SIGINT)
+                    finally:  # it was heard as an exception, or not at all
+                        os._exit(99)
+
+        parent, folder = os.getpid(), tmp_path / "tried"
+        folder.mkdir()
+        monkeypatch.setattr(sys, "stdout", Late())
+        assert start(["databases"], folder).wait() == -signal.SIGINT
 
 
 def sample(done: int, **changed: float) -> dict[str, float]:

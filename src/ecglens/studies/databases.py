@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from ecglens.errors import EvaluationError
-from ecglens.evaluation import Score, subject_folds
+from ecglens.evaluation import DatabaseSplit, Score, split_databases, subject_folds
 from ecglens.evaluation.metrics import check_draws, score_confusions, subject_confusions
 from ecglens.evaluation.tables import counted
 from ecglens.reports import Cell, Table
+from ecglens.steps import Steps, quiet
 from ecglens.studies.cells import Cells
 from ecglens.studies.databases_figure import plot_databases
 from ecglens.studies.learners import Index, Learner, learnt_answers
-from ecglens.studies.material import Steps, quiet
 from ecglens.studies.study import CELLS, Study, score_cell
 from ecglens.windows import Windows
 
@@ -86,7 +86,7 @@ def study_databases(
     others, and beside it by subject-wise folds over all databases. Where it has several classes
     of two people or more each, subject-wise folds within it show the contrast without any other
     recorder. What cannot be judged is left out and said in the notes. Nobody is ever on both
-    sides, whatever database they are in.
+    sides: who is in the database left out and in another is not trained on, and that is said too.
 
     Args:
         windows: labelled, readable windows.
@@ -98,19 +98,19 @@ def study_databases(
         steps: told of progress.
 
     Raises:
-        EvaluationError: fewer than two databases share a class, or the windows cannot support the
-            folds.
-        LeakError: a person is in two databases.
+        EvaluationError: no database can be left out, or the windows cannot support the folds.
         OutputError: the folder cannot be written.
     """
     settings = settings or DatabaseSettings()
-    shared = shared_classes(windows)
-    if not shared:
+    splits = split_databases(windows.labels, windows.subjects, windows.databases)
+    if not any(len(split.test) for split in splits):
         raise EvaluationError(
-            f"no class is in two databases or more ({', '.join(_names(windows))}); leaving one out "
-            "needs windows of a class from another; add a database"
+            f"no class is in two databases or more ({', '.join(_names(windows))}), of people "
+            "of its own; leaving one out needs windows of a class from another; add a database"
         )
-    plans, more_notes = _plans(windows, settings, shared)
+    plans, more_notes = _plans(windows, settings, splits)
+    if not any(plan.protocol == LEFT_OUT for plan in plans):
+        raise EvaluationError(f"{'; '.join(more_notes)}; add a database with another class")
     cells = Cells(folder / CELLS)
     answers: dict[tuple[str, str], Index] = {}
     todo = sum(len(plan.fits) for plan in plans)
@@ -125,20 +125,8 @@ def study_databases(
                 done += 1
                 step(done, todo)
             answers[plan.protocol, plan.database] = said
-    outcomes = tuple(_outcomes(windows, shared, answers, settings))
+    outcomes = tuple(_outcomes(windows, splits, answers, settings))
     return _study(windows, learner, outcomes, settings, described or {}, (*more_notes, *notes))
-
-
-def shared_classes(windows: Windows) -> dict[str, tuple[str, ...]]:
-    """Return the classes of each database that another has too; none without any."""
-    held = {
-        name: set(windows.labels[windows.databases == name].tolist()) for name in _names(windows)
-    }
-    shared = {
-        name: tuple(sorted(c for c in held[name] if any(c in held[o] for o in held if o != name)))
-        for name in held
-    }
-    return {name: classes for name, classes in shared.items() if classes}
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,26 +143,18 @@ def _names(windows: Windows) -> list[str]:
 
 
 def _plans(
-    windows: Windows, settings: DatabaseSettings, shared: dict[str, tuple[str, ...]]
+    windows: Windows, settings: DatabaseSettings, splits: Sequence[DatabaseSplit]
 ) -> tuple[list[_Plan], list[str]]:
     """Return all fits, and notes on what cannot be judged."""
-    everything = np.arange(len(windows))
     plans: list[_Plan] = []
-    notes: list[str] = []
-    for name, classes in shared.items():
-        test = everything[(windows.databases == name) & np.isin(windows.labels, classes)]
-        train = everything[windows.databases != name]
-        if len(np.unique(windows.labels[train])) < 2:
-            notes.append(f"{name} cannot be left out: the others teach one class alone")
-            continue
-        plans.append(_Plan(LEFT_OUT, name, [(f"{name} left out", train, test)]))
+    for split in splits:
+        if len(split.test) and len(split.taught) > 1:
+            fit = (f"{split.database} left out", split.train, split.test)
+            plans.append(_Plan(LEFT_OUT, split.database, [fit]))
+    everything = np.arange(len(windows))
     mix = _folds(windows, everything, settings.folds, settings.random_state, "the mix")
     plans.append(_Plan(IN_MIX, "", mix))
-    notes += [
-        f"{name} has no class that another database has, so it cannot be left out"
-        for name in _names(windows)
-        if name not in shared
-    ]
+    notes = [note for split in splits for note in _notes(split)]
     for name in _names(windows):
         try:
             fits = _within(windows, name, settings)
@@ -184,6 +164,21 @@ def _plans(
         if fits:
             plans.append(_Plan(WITHIN, name, fits))
     return plans, notes
+
+
+def _notes(split: DatabaseSplit) -> Iterator[str]:
+    """Say what of a database is not judged as it is meant."""
+    if not len(split.test):
+        yield f"{split.database} has no class that another database has, so it cannot be left out"
+    elif len(split.taught) < 2:
+        yield f"{split.database} cannot be left out: the others teach one class alone"
+    if split.in_others:
+        people = counted(len(split.in_others), "person", "people")
+        verb = "is" if len(split.in_others) == 1 else "are"
+        yield (
+            f"{people} of {split.database} {verb} in another database too: with {split.database} "
+            f"left out, nothing of theirs is trained on ({', '.join(split.in_others[:5])})"
+        )
 
 
 def _within(windows: Windows, name: str, settings: DatabaseSettings) -> list[Fit]:
@@ -212,18 +207,17 @@ def _folds(windows: Windows, index: Index, n_folds: int, seed: int, where: str) 
 
 def _outcomes(
     windows: Windows,
-    shared: dict[str, tuple[str, ...]],
+    splits: Sequence[DatabaseSplit],
     answers: dict[tuple[str, str], Index],
     settings: DatabaseSettings,
 ) -> Iterator[Outcome]:
-    for name in _names(windows):
-        here = windows.databases == name
-        common = np.flatnonzero(here & np.isin(windows.labels, shared.get(name, ())))
-        if len(common):
+    for split in splits:
+        name = split.database
+        if len(split.test):
             for protocol, key in ((LEFT_OUT, name), (IN_MIX, "")):
                 if (protocol, key) in answers:
                     said = answers[protocol, key]
-                    yield _outcome(windows, common, said, name, protocol, settings)
+                    yield _outcome(windows, split.test, said, name, protocol, settings)
         if (WITHIN, name) in answers:
             said = answers[WITHIN, name]
             index = np.flatnonzero(said >= 0)

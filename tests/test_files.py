@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from types import FrameType
+from typing import Any, BinaryIO
 
 import pytest
 
 from ecglens.errors import OutputError
-from ecglens.files import cache_folder, make_folder, write_atomically
+from ecglens.files import cache_folder, make_folder, temporary_folder, write_atomically
 from tests.cli.collection import files_in
 
 if sys.platform != "win32":
     import fcntl
+
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -64,6 +70,30 @@ def test_a_folder_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot write .*; choose another place"):
         write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_pipe_and_a_device_stay_and_a_link_to_one_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match=r"cannot write .*: it is a device or a pipe"):
+        write_atomically(tmp_path / "pipe", lambda file: file.write(b"x"))
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to("pipe")
+    write_atomically(tmp_path / "link", lambda file: file.write(b"x"))
+    assert (tmp_path / "link").read_bytes() == b"x"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with (
+        pytest.raises(OutputError, match=r"temporary folder: No such file.*TMPDIR"),
+        temporary_folder(),
+    ):
+        pass
 
 
 def test_full_disk(tmp_path: Path) -> None:
@@ -166,3 +196,51 @@ def test_a_name_swept_away_before_it_was_locked_is_replaced(
     write_atomically(tmp_path / "a.bin", lambda file: file.write(b"x"))
     assert swept
     assert files_in(tmp_path) == ["a.bin"]
+
+
+def interrupting(number: int) -> TraceFunction:
+    """Return a trace function that raises before the step of that number, as a signal may."""
+    seen = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction:
+        nonlocal seen
+        frame.f_trace_opcodes = frame.f_code.co_filename.endswith(("files.py", "contextlib.py"))
+        if event in ("opcode", "line"):
+            seen += 1
+            if seen == number:
+                raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_signal_at_any_moment_leaves_no_half_made_file(tmp_path: Path) -> None:
+    # Every step of the code in between is one at which Python may hear of a signal.
+    path, number, done = tmp_path / "a.bin", 0, False
+    while not done:
+        number += 1
+        error = interrupted_write(path, number)
+        done = error is None
+        # The traceback is held, as it is while the program ends.
+        left = list(tmp_path.iterdir())
+        assert left == ([path] if done else left and [path]), (number, error)
+        assert not left or path.read_bytes() == b"whole"
+        path.unlink(missing_ok=True)
+    gc.collect()  # what was open when it was interrupted is closed, and said to be, here
+    assert number > 300
+
+
+def interrupted_write(path: Path, number: int) -> KeyboardInterrupt | None:
+    """Write with an interruption before a step; None where there are not so many steps."""
+    before = sys.gettrace()
+    sys.settrace(interrupting(number))
+    try:
+        write_atomically(path, lambda file: file.write(b"whole"))
+    except KeyboardInterrupt as error:
+        return error
+    finally:
+        sys.settrace(before)
+    return None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
 import re
 import secrets
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,38 +44,62 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         OutputError: the folder is missing or read-only, or the disk is full.
     """
     try:
+        refuse_device(path)
         _sweep(path)
-        with _temporary(path) as temporary:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+        while not _placed(path, write):
+            pass  # another process swept the temporary file away before it was locked
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}; choose another place") from error
 
 
+def refuse_device(path: Path) -> None:
+    """Refuse to put a file in the place of a device or a pipe, which would be gone then.
+
+    Raises:
+        OSError: one has this name; a link to one has not.
+    """
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise OSError(errno.EINVAL, "it is a device or a pipe and not a file")
+
+
+def _placed(path: Path, write: Callable[[BinaryIO], object]) -> bool:
+    """Write a file out of sight and move it into place; return whether it was ours to the end.
+
+    A signal may come between any two steps, within a context manager too. So the name is known
+    before there is a file of it, and no step lies outside of the block that removes it.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with _new_and_locked(temporary) as ours:
+            if ours:
+                with temporary.open("wb") as file:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+        return ours
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """Lend a new empty file beside a path, locked as long as it is lent."""
-    while True:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        try:
-            if sys.platform == "win32":
-                os.close(lock)  # a file that is open cannot be moved there
-                yield temporary
-                return
-            _lock(lock)
-            # Another process may have swept it away before it was locked.
-            if os.fstat(lock).st_nlink:
-                yield temporary
-                return
-        finally:
-            if sys.platform != "win32":
-                os.close(lock)
-            temporary.unlink(missing_ok=True)
+def _new_and_locked(path: Path) -> Iterator[bool]:
+    """Make an empty file, locked while the block runs; give whether it is still there."""
+    lock = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    if sys.platform == "win32":
+        os.close(lock)  # a file that is open cannot be moved there
+        yield True
+        return
+    try:
+        _lock(lock)
+        yield bool(os.fstat(lock).st_nlink)
+    finally:
+        os.close(lock)
 
 
 def _sweep(path: Path) -> None:
@@ -148,6 +175,25 @@ def make_folder(path: Path) -> Path:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot make folder {path}: {reason}; choose another place") from error
     return path
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Lend an empty folder for temporary files, removed afterwards.
+
+    Raises:
+        OutputError: none can be made.
+    """
+    try:
+        lent = tempfile.TemporaryDirectory(prefix="ecglens-")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot make a temporary folder: {reason}; make room, or name another place by the "
+            "environment variable TMPDIR"
+        ) from error
+    with lent as name:
+        yield Path(name)
 
 
 def cache_folder() -> Path:

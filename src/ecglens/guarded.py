@@ -26,6 +26,11 @@ def kind_of(path: str | os.PathLike[str]) -> int:
         return 0
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path leads to a folder; false where nothing can be reached."""
+    return kind_of(path) == stat.S_IFDIR
+
+
 def real_path(path: str | os.PathLike[str]) -> Path:
     """Return where a path leads; a link to itself stays as it is."""
     # Path.resolve raises RuntimeError for such a link up to Python 3.12.

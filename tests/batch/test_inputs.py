@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
+
+import pytest
 
 from ecglens.batch.inputs import content_hash, size_of
 from tests.cli.collection import FS, write_record
@@ -61,3 +64,12 @@ def test_sizes(tmp_path: Path) -> None:
     endings = (".hea", ".dat", ".atr")
     assert size_of(header) == sum(header.with_suffix(e).stat().st_size for e in endings)
     assert size_of(tmp_path / "none") == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_what_never_ends_has_no_hash(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "r.npy").symlink_to(target)
+    assert content_hash(tmp_path / "r.npy") is None
+    assert size_of(tmp_path / "r.npy") == 0

@@ -72,6 +72,31 @@ class TestPlaces:
         assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_path_that_is_too_long(ecglens: Program, to_file: Words, tmp_path: Path) -> None:
+    done = ecglens(*to_file, "--out", tmp_path.joinpath(*["n" * 99] * 50))
+    assert done.code == 8
+    assert done.error.startswith("cannot write ")
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_pipe_is_not_replaced(ecglens: Program, to_file: Words, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = ecglens(*to_file, "--out", tmp_path / "pipe")
+    assert done.code == 8
+    assert "it is a device or a pipe and not a file" in done.error
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_no_room_for_temporary_files(
+    ecglens: Program, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    done = ecglens("windows", collection, "--out", tmp_path / "w.npz")
+    assert done.code == 8
+    assert "cannot make a temporary folder: No such file or directory; make room" in done.error
+    assert files_in(tmp_path) == []
+
+
 def test_a_place_that_takes_no_files(ecglens: Program, to_file: Words) -> None:
     # A folder's permission does not stop root; the kernel's own folder stops everyone.
     if not Path("/proc/self").is_dir():

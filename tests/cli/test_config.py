@@ -106,7 +106,8 @@ def test_a_file_that_cannot_be_read(ecglens: Program, windows: Path, tmp_path: P
     "text",
     [
         "per_class = 'many'", "per_class = 0", "per_class = [1]", "length_s = 'long'",
-        "json = 'perhaps'", "random_state = -1", "exclude = 2020-01-01", "out = 7",
+        "json = 'perhaps'", "random_state = -1", f"random_state = {2**32}",
+        "exclude = 2020-01-01", "out = 7",
     ],
 )  # fmt: skip
 def test_values_of_the_wrong_kind_are_refused_without_a_traceback(

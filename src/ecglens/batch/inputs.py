@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ecglens.errors import RecordError
+from ecglens.guarded import is_regular
 from ecglens.readers import files_of
 
 
@@ -17,11 +18,14 @@ def content_hash(path: Path) -> str | None:
     second, under 1 % of the time of judging it.
 
     Returns:
-        None where a file is missing or cannot be read, or nothing says which files there are.
+        None where a file is missing, cannot be read or is none (a device never ends), or nothing
+        says which files there are.
     """
     total = hashlib.sha256()
     try:
         for part in sorted(files_of(path)):
+            if not is_regular(part):
+                return None
             with part.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{part.name}\0{digest}\n".encode())
@@ -33,6 +37,6 @@ def content_hash(path: Path) -> str | None:
 def size_of(path: Path) -> int:
     """Return the bytes of a recording's files, those that are there."""
     try:
-        return sum(part.stat().st_size for part in files_of(path) if part.is_file())
+        return sum(part.stat().st_size for part in files_of(path) if is_regular(part))
     except (OSError, RecordError):
         return 0

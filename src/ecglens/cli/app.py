@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import Annotated
 
@@ -27,9 +28,10 @@ from ecglens.cli import (
     train,
     windows,
 )
+from ecglens.cli.console import plain
 from ecglens.cli.ending import ending_in_order, signal_of
 from ecglens.cli.options import flatten
-from ecglens.errors import EcglensError
+from ecglens.errors import EcglensError, OutputError
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
@@ -40,6 +42,9 @@ EPILOG = (
 
 # What the system's loader and network engine say where memory is out.
 NO_ROOM = ("failed to map segment", "Cannot allocate memory", "Resource temporarily unavailable")
+NO_DISK = frozenset(
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EFBIG") if hasattr(errno, name)
+)
 NO_MEMORY = (
     "this needs more memory than there is; use fewer jobs or less data at a time, or raise the "
     "limit; finished files are whole"
@@ -104,17 +109,11 @@ def main() -> None:
     try:
         with ending_in_order():
             make_app()(prog_name="ecglens", standalone_mode=True)
-    except EcglensError as error:
-        _fail(str(error), error.exit_code)
-    except MemoryError:
-        _fail(NO_MEMORY, EcglensError.exit_code)
-    except (ImportError, RuntimeError) as error:
-        if any(words in str(error) for words in NO_ROOM):
-            _fail(NO_MEMORY, EcglensError.exit_code)
-        # Python's word for it where a thread's stack finds no room, or the system allows no more.
-        if str(error) != "can't start new thread":
+    except (EcglensError, MemoryError, ImportError, RuntimeError, OSError) as error:
+        told = _told(error)
+        if told is None:
             raise
-        _fail(NO_THREAD, EcglensError.exit_code)
+        _fail(*told)
     except SystemExit as stop:
         # Typer answers Ctrl-C with this code and no word; a reader of the pipe that has gone
         # with 1 and rightly none.
@@ -126,6 +125,21 @@ def main() -> None:
         raise
 
 
+def _told(error: Exception) -> tuple[str, int] | None:
+    """Return the line and the exit code of an error, None for one that nobody foresaw."""
+    text = str(error)
+    if isinstance(error, EcglensError):
+        return text, error.exit_code
+    if isinstance(error, OSError):  # what no module has put into words of its own
+        place = f"{error.filename}: " if error.filename else ""
+        said = f"cannot write: {place}{error.strerror}; make room"
+        return (said, OutputError.exit_code) if error.errno in NO_DISK else None
+    if isinstance(error, MemoryError) or any(words in text for words in NO_ROOM):
+        return NO_MEMORY, EcglensError.exit_code
+    # Python's word for it where a thread's stack finds no room, or the system allows no more.
+    return (NO_THREAD, EcglensError.exit_code) if text == "can't start new thread" else None
+
+
 def _fail(message: str, code: int) -> None:
-    typer.echo("ecglens: error: " + " ".join(message.split()), err=True)
+    typer.echo(plain("ecglens: error: " + " ".join(message.split())), err=True)
     raise SystemExit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,17 @@ from typing import Any
 import typer
 
 from ecglens.errors import OutputError
+
+# Control characters (but line end and tab), marks that turn the direction of writing, and bytes of
+# names that are no text.
+_UNFIT = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def plain(text: str) -> str:
+    """Return a text for the screen: what a file may have put in to trick a terminal is escaped."""
+    return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextmanager
@@ -72,7 +84,7 @@ def say(text: str) -> None:
         OutputError: what it is printed to takes no more, as a file on a full disk.
     """
     try:
-        typer.echo(text)
+        typer.echo(plain(text))
     except OSError as error:
         if error.errno == errno.EPIPE:  # a reader that has gone is no error of anyone's
             raise
@@ -83,8 +95,8 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tell the person something beside the result."""
-    typer.echo(f"ecglens: {text}", err=True)
+    """Tell the person something beside the result, in one line."""
+    typer.echo(plain("ecglens: " + " ".join(text.splitlines())), err=True)
 
 
 def say_json(value: Any) -> None:

@@ -38,7 +38,9 @@ class RunOptions:
         bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_RUN)
     ] = False
     random_state: Annotated[
-        int, typer.Option(min=0, help="Seed of all randomness.", rich_help_panel=_RUN)
+        int,
+        # NumPy's generators take no more.
+        typer.Option(min=0, max=2**32 - 1, help="Seed of all randomness.", rich_help_panel=_RUN),
     ] = 0
     config: Annotated[
         Path | None,
@@ -267,7 +269,8 @@ DEFAULT_MODEL = Path("rhythm4")
 Model = Annotated[
     Path,
     typer.Option(
-        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4."
+        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4 or "
+        "rhythm4-fast."
     ),
 ]
 

@@ -20,8 +20,8 @@ from ecglens.cli.options import (
     WindowOptions,
 )
 from ecglens.errors import OutputError, UsageError, WindowError, suggest
-from ecglens.files import cache_folder
-from ecglens.guarded import is_regular, read_text, real_path
+from ecglens.files import cache_folder, refuse_device
+from ecglens.guarded import is_folder, is_regular, read_text, real_path
 
 _MAX_SUBJECTS_BYTES = 1 << 26
 
@@ -166,7 +166,7 @@ def list_records(sources: Sequence[Path]) -> list[Path]:
 
     paths: list[Path] = []
     for source in sources:
-        paths += find_records(source) if source.is_dir() else [source]
+        paths += find_records(source) if is_folder(source) else [source]
     once: dict[Path, Path] = {}
     for path in paths:
         once.setdefault(_identity(path), path)
@@ -203,12 +203,17 @@ def check_place(out: Path) -> None:
     """Check before the work that a file can stand at ``out``.
 
     Raises:
-        OutputError: its folder is not there, or a folder has its name.
+        OutputError: its folder is not there, or a folder, a device or a pipe has its name.
     """
-    if not out.parent.is_dir():
+    if not is_folder(out.parent):
         raise OutputError(f"cannot write {out}: no folder {out.parent}; make it first")
-    if out.is_dir():
+    if is_folder(out):
         raise OutputError(f"cannot write {out}: it is a folder; name a file in it")
+    try:
+        refuse_device(out)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {out}: {reason}; choose another place") from error
 
 
 def open_recipe(

@@ -9,6 +9,7 @@ from pathlib import Path
 from ecglens.databases.catalogue import Database
 from ecglens.errors import RecordError
 from ecglens.files import cache_folder
+from ecglens.guarded import is_folder
 
 DATA_VARIABLE = "ECGLENS_DATA"
 
@@ -50,7 +51,7 @@ def folder_of(database: Database, folder: Path | None = None) -> Path:
 
 
 def _headers(folder: Path, *, deep: bool) -> Iterator[Path]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         return
     found = folder.rglob("*.hea") if deep else folder.glob("*.hea")
     yield from (path for path in found if not path.name.startswith(".") and path.is_file())

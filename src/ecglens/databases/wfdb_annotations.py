@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ecglens.errors import OutputError, UsageError
-from ecglens.files import write_atomically
+from ecglens.files import temporary_folder, write_atomically
 from ecglens.readers.wfdb_signals import quiet_wfdb
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -62,10 +61,10 @@ def save_annotations(
     """
     path = Path(folder) / f"{name}.{annotator}"
     _check(marks, name, annotator)
-    with tempfile.TemporaryDirectory(prefix="ecglens-") as temporary:
+    with temporary_folder() as temporary:
         try:
-            write_marks(marks, Path(temporary), name, annotator, fs)
-            content = (Path(temporary) / path.name).read_bytes()
+            write_marks(marks, temporary, name, annotator, fs)
+            content = (temporary / path.name).read_bytes()
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(

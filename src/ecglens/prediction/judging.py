@@ -14,7 +14,7 @@ from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
 from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
-from ecglens.prediction.doubts import doubts_of_rate
+from ecglens.prediction.doubts import doubts_of_rate, doubts_of_silence
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
@@ -171,7 +171,7 @@ def _gather(
             place = (row, len(parts))
             part = None if journal is None else journal.load(*place)
             if part is None or len(part) != len(windows):
-                part = _judge(model, windows)
+                part = _judge(model, windows, in_mv=record.leads[row].in_mv)
                 if journal is not None:
                     journal.save(*place, part)
             parts.append(part)
@@ -182,9 +182,9 @@ def _gather(
     return judged
 
 
-def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
+def _judge(model: WindowClassifier, windows: Windows, *, in_mv: bool) -> Evidence:
     """Return what can be said of each window by itself."""
-    quality = measure_quality(windows.X, windows.fs)
+    quality = measure_quality(windows.X, windows.fs, in_mv=in_mv)
     readable = quality.readable
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
     distances = np.full(len(windows), np.nan)
@@ -219,4 +219,5 @@ def _notes(
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     n_readable = int((timeline.labels != UNREADABLE).sum())
     notes += doubts_of_rate(record, row, timeline.heart_rate, n_readable)
+    notes += doubts_of_silence(timeline.reasons, timeline.stretch_s)
     return tuple(notes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.guarded import is_regular, kind_of, lies_in
+from ecglens.guarded import is_folder, is_regular, kind_of, lies_in
 from ecglens.readers import (
     aecg,
     arrays,
@@ -148,8 +148,8 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
         RecordError: the folder is missing or holds no record.
     """
     top = Path(folder)
-    if not top.is_dir():
-        what = "a file, not a folder" if top.exists() else "not there"
+    if not is_folder(top):
+        what = "a file, not a folder" if kind_of(top) else "not there"
         raise RecordError(f"cannot look for records in {top}: it is {what}; give a folder")
     files = list(_visible_files(top))
     headers = [path for path in files if path.suffix.lower() == ".hea"]

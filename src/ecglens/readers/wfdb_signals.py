@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from ecglens.errors import RecordError
+from ecglens.files import temporary_folder
 from ecglens.guarded import real_path
 from ecglens.readers.assembly import most_values
 from ecglens.readers.wfdb_header import DEFAULT_GAIN, GAP, Header, SignalLine, member
@@ -118,9 +118,9 @@ def staged(links: Mapping[str, Path], texts: Mapping[str, str], source: Path) ->
 
     Raises:
         RecordError: there is no room for temporary files.
+        OutputError: no temporary folder can be made.
     """
-    with tempfile.TemporaryDirectory(prefix="ecglens-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         try:
             for link, target in links.items():
                 _link(folder / link, real_path(target))

@@ -15,6 +15,7 @@ from ecglens.backbones import Backbone
 from ecglens.classifiers import make_classifier
 from ecglens.errors import OutputError
 from ecglens.features import EngineSettings, Extractor
+from ecglens.guarded import kind_of
 from ecglens.recipes import Recipe
 from ecglens.reproduction.settings import ReproductionSettings
 from ecglens.threads import one_blas_core
@@ -138,7 +139,7 @@ def refuse_full_disk(found: Estimate, to: Path, out: Path, cache: Path) -> None:
 def _existing(place: Path) -> Path:
     """Return the nearest folder above a place that is there."""
     place = place.absolute()
-    while not place.exists():
+    while not kind_of(place) and place != place.parent:
         place = place.parent
     return place
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ecglens.databases import Database, find_database
 from ecglens.errors import RecordError
+from ecglens.guarded import is_folder, is_regular
 from ecglens.reproduction.settings import ReproductionSettings
 
 
@@ -133,7 +134,7 @@ def excerpt_name(source: Source) -> str:
 
 
 def _is_whole(folder: Path, database: Database, record: str) -> bool:
-    return all((folder / f"{record}.{ending}").is_file() for ending in database.endings)
+    return all(is_regular(folder / f"{record}.{ending}") for ending in database.endings)
 
 
 def _in_folder(source: Source, data: Path) -> Planned:
@@ -147,12 +148,12 @@ def _in_folder(source: Source, data: Path) -> Planned:
 
 def folders_of(database: Database, place: Path) -> list[Path]:
     """Return the folders in ``place`` that hold a database, whole ones before excerpts."""
-    if not place.is_dir():
+    if not is_folder(place):
         return []
-    named = [path for path in place.iterdir() if path.is_dir() and database.is_named(path.name)]
+    named = [path for path in place.iterdir() if is_folder(path) and database.is_named(path.name)]
     named.sort(key=lambda path: ("-first-" in path.name, path.name))
     versions = (path / database.version for path in named)
-    return [*named, *(path for path in versions if path.is_dir())]
+    return [*named, *(path for path in versions if is_folder(path))]
 
 
 def records_in(folder: Path) -> list[str]:

@@ -16,8 +16,6 @@ from ecglens.images import ImageSettings
 from ecglens.recipes import Recipe
 from ecglens.signals import unreadable_reasons
 from ecglens.steps import Step
-from ecglens.steps import Steps as Steps
-from ecglens.steps import quiet as quiet
 from ecglens.windows import Windows, is_windows_table, load_windows, load_windows_table
 
 FloatArray = npt.NDArray[np.float32]

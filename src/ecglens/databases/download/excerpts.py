@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ecglens.databases.download.transport import Transport
 from ecglens.errors import FetchError, RecordError
-from ecglens.files import write_atomically
+from ecglens.files import temporary_folder, write_atomically
 from ecglens.readers.wfdb_header import MAX_HEADER_BYTES, Header, read_header
 from ecglens.readers.wfdb_marks import MAX_ANNOTATION_BYTES
 from ecglens.readers.wfdb_signals import SAMPLE_BYTES
@@ -115,12 +114,12 @@ def _plan(raw: bytes, name: str, minutes: float) -> _Cut:
 
 
 def _parsed(raw: bytes, name: str) -> Header:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name.rpartition("/")[2]
-        path.write_bytes(raw)
+    with temporary_folder() as folder:
+        path = folder / name.rpartition("/")[2]
         try:
+            path.write_bytes(raw)
             return read_header(path)
-        except RecordError as error:
+        except (OSError, RecordError) as error:
             raise FetchError(f"header {name} of the server cannot be read: {error}") from error
 
 

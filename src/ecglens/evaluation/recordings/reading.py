@@ -13,6 +13,7 @@ from types import MappingProxyType
 from ecglens.decisions import INCONCLUSIVE, UNREADABLE
 from ecglens.errors import EvaluationError
 from ecglens.evaluation.recordings.spans import Interval, Span
+from ecglens.guarded import is_folder, is_regular
 from ecglens.labels import LabelMap
 from ecglens.records import Recording
 
@@ -59,7 +60,7 @@ def seen_in_training(sources: Iterable[Path]) -> list[str]:
     """
     seen: list[str] = []
     for source in sources:
-        for table in _tables(source) if source.is_dir() else ():
+        for table in _tables(source) if is_folder(source) else ():
             try:
                 said = json.loads((table.parent / SUMMARY).read_text(encoding="utf-8"))
                 seen += [str(said["record"])] if said["in_training"] else []
@@ -125,14 +126,14 @@ def annotated_classes(record: Recording, label_map: LabelMap) -> tuple[list[Span
 
 
 def _tables(source: Path) -> list[Path]:
-    if source.is_file():
+    if is_regular(source):
         return [source]
-    if not source.is_dir():
+    if not is_folder(source):
         raise EvaluationError(f"no such prediction: {source}; make one with 'ecglens predict'")
-    places = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
-    tables = [place / EPISODES for place in places if (place / EPISODES).is_file()]
+    places = [source, *sorted(path for path in source.iterdir() if is_folder(path))]
+    tables = [place / EPISODES for place in places if is_regular(place / EPISODES)]
     for table in tables:
-        if not (table.parent / SUMMARY).is_file():
+        if not is_regular(table.parent / SUMMARY):
             raise EvaluationError(
                 f"{table.parent} is not whole, it has no {SUMMARY}; run 'ecglens predict' again"
             )

@@ -113,7 +113,11 @@ class TestExamples:
         asked = {word for word in example_of(verb) if word.startswith("--")}
         assert asked <= known
 
-    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize(
+        "verb",
+        # A whole demo by the command line, told as here, is in test_demo.py too.
+        [pytest.param(verb, marks=[pytest.mark.slow] * (verb == "demo")) for verb in VERBS],
+    )
     def test_runs_with_other_files(
         self,
         ecglens: Program,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -65,6 +66,7 @@ def one_blas_core() -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _blas() -> ThreadpoolController:
     """Find the BLAS libraries of this process, which takes some milliseconds."""
+    importlib.import_module("scipy.linalg")  # brings one of its own, which must be there by now
     return ThreadpoolController()
 
 

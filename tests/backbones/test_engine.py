@@ -239,6 +239,7 @@ def test_a_batch_size_fixed_in_the_file_is_kept(tiny: Backbone, images: Images) 
     np.testing.assert_allclose(engine.run(images)["stage3"], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow  # imports torch
 def test_an_onnx_file_does_not_run_on_torch(tiny: Backbone) -> None:
     pytest.importorskip("timm", reason="needs ecglens[timm]")
     with pytest.raises(BackboneError, match="only timm networks run on torch; take --engine open"):

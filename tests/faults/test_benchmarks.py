@@ -152,7 +152,8 @@ class TestLittleMemory:
 
 
 def sample(done: int, **changed: float) -> dict[str, float]:
-    return {"seconds": done / 2, "done": done, "mb": 500.0, "files": 40, "threads": 9, **changed}
+    held = {"mb": 500.0, "files": 40, "threads": 9}
+    return {"seconds": done / 2, "cpu_s": done / 4, "done": done, **held, **changed}
 
 
 class TestSoak:
@@ -160,6 +161,7 @@ class TestSoak:
         flat = judge([sample(n) for n in range(101)], 100)
         assert flat["mb_per_100_files"] == pytest.approx(0, abs=1e-9)
         assert flat["s_per_file_first"] == flat["s_per_file_last"] == 0.5
+        assert flat["cpu_s_per_file_first"] == flat["cpu_s_per_file_last"] == 0.25
         grown = judge([sample(n, mb=500 + n, seconds=n * n) for n in range(101)], 100)
         assert grown["mb_per_100_files"] == pytest.approx(100)
         assert grown["s_per_file_last"] > 5 * grown["s_per_file_first"]

@@ -35,9 +35,11 @@ def test_what_there_is() -> None:
 
 
 def test_what_there_is_not() -> None:
-    with pytest.raises(EcglensError, match=r"^a test needs about \d+ MB more memory than the"):
+    with pytest.raises(
+        EcglensError, match=r"^not enough memory for a test, about \d+ MB more than"
+    ):
         need_memory(TOO_MUCH_MB, "a test")
-    with pytest.raises(EcglensError, match=r"^a run with \d+ threads needs about"):
+    with pytest.raises(EcglensError, match=r"^not enough memory for \d+ threads, about"):
         thread_pool(TOO_MUCH_MB)
 
 
@@ -45,9 +47,15 @@ def test_what_there_is_not() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("ecglens.models.load_model('rhythm4')", "1 a model needs about 320 MB more memory"),
-        ("ecglens.backbones.load_backbone('ecglens-s')", "1 a network needs about 320 MB"),
-        ("ecglens.threads.thread_pool(3)", "1 a run with 3 threads needs about 36 MB"),
+        (
+            "ecglens.models.load_model('rhythm4')",
+            "1 not enough memory for a model, about 320 MB more",
+        ),
+        (
+            "ecglens.backbones.load_backbone('ecglens-s')",
+            "1 not enough memory for a network, about 320 MB",
+        ),
+        ("ecglens.threads.thread_pool(3)", "1 not enough memory for 3 threads, about 36 MB"),
     ],
 )
 def test_a_limit_of_the_process(asked: str, words: str) -> None:
@@ -66,12 +74,12 @@ def test_the_program_ends_before_its_libraries_wait_for_ever() -> None:
     start = [sys.executable, "-c", script]
     done = subprocess.run(start, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("ecglens: error: ecglens needs about 320 MB more memory")
+    assert done.stderr.startswith("ecglens: error: not enough memory for the libraries of ecglens")
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_network_beyond_memory_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = load_backbone("ecglens-s")
     monkeypatch.setattr("ecglens.backbones.engine.NETWORK_MB", TOO_MUCH_MB)
-    with pytest.raises(EcglensError, match="running ecglens-s needs about"):
+    with pytest.raises(EcglensError, match="not enough memory for the network ecglens-s"):
         make_engine(backbone, [backbone.layers[0].name])

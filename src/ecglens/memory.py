@@ -19,7 +19,7 @@ def need_memory(mb: int, what: str) -> None:
 
     Args:
         mb: how much, in MiB, 1 or more.
-        what: what needs it.
+        what: what needs it, as in "not enough memory for ...".
 
     Raises:
         EcglensError: it may not.
@@ -28,6 +28,6 @@ def need_memory(mb: int, what: str) -> None:
         mmap.mmap(-1, mb * MB).close()
     except (OSError, OverflowError, MemoryError) as error:
         raise EcglensError(
-            f"{what} needs about {mb} MB more memory than the program holds and may not have them; "
-            "raise the limit (ulimit -v) or use fewer jobs; finished files are whole"
+            f"not enough memory for {what}, about {mb} MB more than the program holds; raise the "
+            "limit (ulimit -v) or use fewer jobs; finished files are whole"
         ) from error

@@ -48,7 +48,7 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
     Raises:
         EcglensError: there is none.
     """
-    need_memory(threads * _THREAD_MB, f"a run with {threads} threads")
+    need_memory(threads * _THREAD_MB, "1 thread" if threads == 1 else f"{threads} threads")
     return ThreadPoolExecutor(threads, "ecglens")
 
 

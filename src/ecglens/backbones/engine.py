@@ -100,7 +100,7 @@ def make_engine(
         raise UsageError(f"layers must be a list of one or more layer names, got {layers!r}")
     wanted = tuple(backbone.layer(name) for name in dict.fromkeys(layers))
     needed = NETWORK_MB + _COPIES * len(backbone.onnx) // MB
-    need_memory(needed, f"running {backbone.name}")
+    need_memory(needed, f"the network {backbone.name}")
     if engine == "torch":
         from ecglens.backbones.torch_engine import TorchEngine
 

@@ -72,7 +72,7 @@ def _root(
 ) -> None:
     """ECG recordings in, rhythm episodes out."""
     if "numpy" not in sys.modules:
-        need_memory(LIBRARIES_MB, "ecglens")
+        need_memory(LIBRARIES_MB, "the libraries of ecglens")
 
 
 def make_app() -> typer.Typer:

@@ -126,6 +126,9 @@ def start(words: Sequence[str], folder: Path, limit: Callable[[], None] = lambda
         _prepare(folder, writing)
         limit()
         code = _run(words)
+    except KeyboardInterrupt:  # behind the end, as the program answers to any before
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:  # noqa: BLE001  a traceback is what is looked for
         traceback.print_exc()
     finally:  # whatever happens, a child must not return to its parent's code

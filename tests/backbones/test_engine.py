@@ -274,6 +274,7 @@ def test_no_memory_while_an_engine_is_made(
         ("Exception from plugin:\nstd::bad_alloc", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\ncannot allocate 4 GB", MemoryError, "cannot allocate 4 GB"),
         ("can't alloc", MemoryError, "has no memory to run tiny"),
+        ("std::future_error: Broken promise", MemoryError, "has no memory to run tiny"),
         ("Resource temporarily unavailable", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\nodd layer", BackboneError, "OpenVINO cannot run tiny: odd layer"),
     ],

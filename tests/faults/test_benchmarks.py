@@ -150,6 +150,19 @@ class TestLittleMemory:
         monkeypatch.setattr(sys, "stdout", Late())
         assert start(["databases"], folder).wait() == -signal.SIGINT
 
+    @needs_linux
+    def test_a_signal_between_the_end_and_its_notice(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(_: object) -> int:
+            raise KeyboardInterrupt
+
+        folder = tmp_path / "tried"
+        folder.mkdir()
+        monkeypatch.setattr("fork_server._run", interrupted)
+        assert start(["databases"], folder).wait() == -signal.SIGINT
+        assert log_of(folder) == ""
+
 
 def sample(done: int, **changed: float) -> dict[str, float]:
     held = {"mb": 500.0, "files": 40, "threads": 9}

@@ -23,8 +23,11 @@ WORTHWHILE = 300_000_000
 LARGEST_BATCH = 16
 # 512 MB of float32. The largest map of DenseNet-161 on images of 1024 x 1024 has 25 million values.
 MOST_VALUES = 1 << 27
-# What OpenVINO and the libraries in it say where memory is out, or that for a thread's stack.
-_NO_MEMORY = ("bad_alloc", "allocate", "can't alloc", "Resource temporarily unavailable")
+# What OpenVINO and the libraries in it say where memory is out, or that for a thread's stack; a
+# promise is broken by a thread that did not start.
+_NO_MEMORY = (
+    "bad_alloc", "allocate", "can't alloc", "Resource temporarily unavailable", "Broken promise",
+)  # fmt: skip
 
 
 class OpenVinoEngine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import robust_files as files
-from robust_damage import DAMAGES
+from robust_damage import DAMAGES, damages
 from robust_hostile import (
     MODEL_SPECIALS,
     NETWORK_SPECIALS,
@@ -20,6 +20,7 @@ from robust_hostile import (
     WFDB_SPECIALS,
     Special,
 )
+from robust_worker import Outcome, Try, Watch, attempt, limit_memory
 
 SPECIAL = "special"
 
@@ -53,9 +54,30 @@ class Target:
             self.read(folder / sample.opened)
         return self
 
+    def outcome(self, item: Try, top: Path, watch: Watch) -> Outcome:
+        """Read the input of a try in an empty folder."""
+        limit_memory(self.gigabytes)
+        folder, spare = top / "in", top / "tmp"
+        folder.mkdir()
+        spare.mkdir()
+        tempfile.tempdir = str(spare)
+        try:
+            path = self.prepare(folder, item.kind, item.number)
+            return attempt(item.words, lambda: self.read(path), watch, folder, spare)
+        finally:
+            tempfile.tempdir = None
+
     def good(self) -> files.Sample:
         """Return the good file."""
         return _good(self.sample)
+
+    def tries(self, n_tries: int, seed: int) -> Iterator[Try]:
+        """Yield all hostile inputs, and damages up to a number."""
+        for number in range(len(self.specials)):
+            yield Try(self.name, SPECIAL, number)
+        wanted = max(0, n_tries - len(self.specials))
+        for kind, number in damages(self.good().whole, wanted, seed):
+            yield Try(self.name, kind, number)
 
     def prepare(self, folder: Path, kind: str, number: int) -> Path:
         """Write an input to a folder and return what is to be read."""

@@ -13,6 +13,7 @@ input's folder. The same inputs come again with the same ``--seed``; one is trie
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -22,11 +23,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import robust_files
-from robust_damage import damages
-from robust_targets import SPECIAL, TARGETS, Target
+import robust_materials
+from robust_targets import TARGETS as READERS
+from robust_targets import Target
+from robust_tries import TARGETS as COMMANDS
+from robust_tries import CommandTarget
 from robust_worker import CRASHED, HUNG, READ, REFUSED, Outcome, Try, run_tries
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+
+TARGETS: dict[str, Target | CommandTarget] = {**READERS, **COMMANDS}
 
 
 @dataclass
@@ -72,26 +79,39 @@ HEADINGS = [
 ]  # fmt: skip
 
 
-def tries_of(target: Target, n_inputs: int, seed: int) -> list[Try]:
-    """Return all hostile inputs of a target, and damages up to a number."""
-    specials = [Try(target.name, SPECIAL, i) for i in range(len(target.specials))]
-    wanted = max(0, round(n_inputs * target.share) - len(specials))
-    whole = target.good().whole
-    return specials + [Try(target.name, *each) for each in damages(whole, wanted, seed)]
-
-
 def run_targets(
-    targets: Iterable[Target], n_inputs: int, seed: int, faults: Path | None = None
+    targets: Iterable[Target | CommandTarget],
+    n_inputs: int,
+    seed: int,
+    faults: Path | None = None,
 ) -> Iterator[Line]:
     """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come."""
+    for group in _groups(targets):
+        tries = [list(target.tries(round(n_inputs * target.share), seed)) for target in group]
+        outcomes = run_tries(itertools.chain.from_iterable(tries))
+        for target, mine in zip(group, tries, strict=True):
+            line = Line(target.name)
+            for outcome in itertools.islice(outcomes, len(mine)):
+                line.add(outcome)
+                if faults and line.faults[-1:] == [outcome]:
+                    with faults.open("a") as file:
+                        file.write(json.dumps(asdict(outcome)) + "\n")
+            yield line
+
+
+def _groups(targets: Iterable[Target | CommandTarget]) -> list[list[Target | CommandTarget]]:
+    """Return targets that share a process: each reader has its own, commands are forked anyway."""
+    groups: list[list[Target | CommandTarget]] = []
     for target in targets:
-        line = Line(target.name)
-        for outcome in run_tries(tries_of(target, n_inputs, seed)):
-            line.add(outcome)
-            if faults and line.faults[-1:] == [outcome]:
-                with faults.open("a") as file:
-                    file.write(json.dumps(asdict(outcome)) + "\n")
-        yield line
+        if (
+            groups
+            and isinstance(target, CommandTarget)
+            and isinstance(groups[-1][0], CommandTarget)
+        ):
+            groups[-1].append(target)
+        else:
+            groups.append([target])
+    return groups
 
 
 def total(lines: Sequence[Line]) -> Line:
@@ -114,13 +134,23 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--inputs", type=int, default=20_000, help="how many in all, about")
-    parser.add_argument("--targets", default="", help="names, separated by semicolons")
+    parser.add_argument(
+        "--targets", default="", help="names, separated by semicolons; 'commands' are all commands"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--json", type=Path, help="file for the outcomes of faulty inputs, as they come"
     )
     parser.add_argument("--again", help="one input by its name, target:kind:number")
     return parser.parse_args()
+
+
+def _chosen(names: str) -> list[str]:
+    """Return names of targets: all, those of a list, or all commands."""
+    found: list[str] = []
+    for name in filter(None, map(str.strip, names.split(";"))):
+        found += COMMANDS if name == "commands" else [name]
+    return found or list(TARGETS)
 
 
 def _again(words: str) -> int:
@@ -139,9 +169,11 @@ def main() -> int:
             path = Path(name, "model")
             path.write_bytes(robust_files.model_file())
             os.environ[robust_files.MODEL_VARIABLE] = str(path)
+        if not os.environ.get(robust_materials.VARIABLE):
+            robust_materials.make_materials(Path(name, "materials"))
         if asked.again:
             return _again(asked.again)
-        chosen = [n.strip() for n in asked.targets.split(";") if n.strip()] or list(TARGETS)
+        chosen = _chosen(asked.targets)
         targets = [TARGETS[name] for name in chosen]
         each = -(-asked.inputs // max(1, round(sum(target.share for target in targets))))
         print(_row(HEADINGS))

@@ -135,3 +135,10 @@ def test_unknown_poolings(pooling: str, message: str) -> None:
 def test_maps_of_another_rank() -> None:
     with pytest.raises(UsageError, match=r"must be \(n, channels, height, width\), got \(3, 4\)"):
         pool(np.zeros((3, 4), dtype=np.float32), "mean")
+
+
+@pytest.mark.parametrize("pooling", ["mean", "meanstd", "bands2", "bandstd2", "timestd", "time2"])
+def test_infinite_maps_give_no_warning(pooling: str) -> None:
+    maps = np.zeros((1, 2, 4, 4), dtype=np.float32)
+    maps[0, 0, 0, 0] = np.inf
+    assert not np.isfinite(pool(maps, pooling)).all()

@@ -117,6 +117,13 @@ class TestDistance:
         strange[:, 1] += 6
         assert distance.of(strange).min() > np.quantile(usual, 0.99)
 
+    def test_what_is_no_number_or_beyond_numbers_is_far(self) -> None:
+        space, labels = self._space()
+        distance = FeatureDistance.fit(space, labels)
+        space[0, 0], space[1, 0], space[2, 0] = np.nan, np.inf, 1e300
+        assert np.isinf(distance.of(space)[:3]).all()
+        assert np.isfinite(distance.of(space)[3:]).all()
+
     def test_order_and_scale_of_the_windows_do_not_matter(self) -> None:
         space, labels = self._space()
         order = np.random.default_rng(1).permutation(len(space))

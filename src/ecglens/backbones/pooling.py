@@ -56,7 +56,9 @@ def pool(maps: Floats, pooling: str) -> Floats:
     if maps.ndim != 4:
         raise UsageError(f"feature maps must be (n, channels, height, width), got {maps.shape}")
     kind, count = _parse(pooling, maps.shape[2], maps.shape[3])
-    pooled = _POOLINGS[kind](np.asarray(maps, dtype=np.float32), count)
+    # Of a broken network; who takes the features looks whether they are finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        pooled = _POOLINGS[kind](np.asarray(maps, dtype=np.float32), count)
     return np.ascontiguousarray(pooled, dtype=np.float32)
 
 

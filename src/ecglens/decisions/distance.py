@@ -65,14 +65,17 @@ class FeatureDistance:
         return cls(reduce @ axes, means @ axes)
 
     def of(self, space: npt.ArrayLike) -> FloatArray:
-        """Return the distance of each window, shape (n_windows,), from 0.
+        """Return the distance of each window, shape (n_windows,), from 0; infinite where it is lost.
 
         Args:
             space: shape (n_windows, n_features).
         """
-        Z = np.asarray(space, dtype=np.float64) @ self.axes
-        squared = np.stack([((Z - centre) ** 2).mean(axis=1) for centre in self.centres])
-        return np.asarray(np.sqrt(squared.min(axis=0)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = np.asarray(space, dtype=np.float64) @ self.axes
+            squared = np.stack([((Z - centre) ** 2).mean(axis=1) for centre in self.centres])
+            nearest = np.sqrt(squared.min(axis=0))
+        # What is no number compares with nothing, and so would never be called far.
+        return np.where(np.isnan(nearest), np.inf, nearest)
 
 
 def _whitening(residuals: FloatArray) -> FloatArray:

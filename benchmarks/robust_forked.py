@@ -1,0 +1,196 @@
+"""A command in a forked process: limited, timed, watched, and with an environment of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fork_server
+from robust_outputs import limit_files
+from robust_worker import PATIENCE_S, SECONDS, Watch, limit_memory
+
+TRACEBACK = 70
+"""Exit code of a run that ended with a traceback."""
+UNFLUSHED = 120
+"""What Python ends with when what was printed cannot be written at the end."""
+_MORE = (
+    "ecglens.demo",
+    "ecglens.explanation",
+    "ecglens.reproduction",
+    "ecglens.studies",
+    "matplotlib.backends.backend_agg",
+    "pyarrow.parquet",
+    "pydicom",
+    "scipy.io",
+    "soundfile",
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run.
+
+    Attributes:
+        code: exit code, negative for a signal.
+        out, err: what it printed.
+        seconds: of the processor.
+        peak_mb: largest resident memory.
+        outside: what it opened outside of its folders.
+    """
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    peak_mb: float
+    outside: tuple[str, ...]
+
+
+@functools.cache
+def preload() -> Any:
+    """Import all that commands import, before the first of them is forked; return the program."""
+    fork_server.preload()
+    for name in _MORE:
+        importlib.import_module(name)
+    from typer.main import get_command
+
+    from ecglens.cli import app
+
+    # Made once and not in every process: no try is about the making of it.
+    command = get_command(app.make_app())
+    app.make_app = lambda: command  # type: ignore[assignment,return-value]
+    return command
+
+
+def environment_of(top: Path) -> dict[str, str]:
+    """Return where a command finds a home, a cache and a folder for temporary files."""
+    home = str(top / "home")
+    return {
+        "HOME": home,
+        "XDG_CACHE_HOME": home,
+        "XDG_CONFIG_HOME": home,
+        "ECGLENS_CACHE": str(top / "cache"),
+        "ECGLENS_DATA": str(top / "data"),
+        "TMPDIR": str(top / "tmp"),
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+    }
+
+
+def run_forked(
+    words: Sequence[str],
+    top: Path,
+    inside: Sequence[Path],
+    watch: Watch,
+    gigabytes: float,
+    before: Callable[[], None],
+) -> Ran:
+    """Run a command and wait for its end.
+
+    Args:
+        words: of the command.
+        top: folder it runs in; what it prints goes to files beside it.
+        inside: folders that it may open files of.
+        watch: sees what is opened.
+        gigabytes: limit of its address space.
+        before: called in the process, before the command.
+    """
+    logs = {number: top.with_suffix(f".{number}") for number in (1, 2, 3)}
+    logs[3].touch()
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        _become(words, top, inside, watch, gigabytes, before, logs)
+    _, status, used = os.wait4(pid, 0)
+    found, *modules = json.loads(logs[3].read_text(encoding="utf-8") or "[[]]")
+    _learn(modules)
+    said = [logs[n].read_text(encoding="utf-8", errors="surrogateescape") for n in (1, 2)]
+    for path in logs.values():
+        path.unlink(missing_ok=True)
+    return Ran(
+        os.waitstatus_to_exitcode(status), said[0], said[1], used.ru_utime + used.ru_stime,
+        used.ru_maxrss / 1024, tuple(found),
+    )  # fmt: skip
+
+
+def _learn(modules: Iterable[str]) -> None:
+    """Import what a command imported, so that the next one need not."""
+    new = [name for name in modules if name not in sys.modules]
+    for name in new:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    if new:
+        gc.freeze()  # else every child would copy all pages when it collects
+
+
+def _become(
+    words: Sequence[str],
+    top: Path,
+    inside: Sequence[Path],
+    watch: Watch,
+    gigabytes: float,
+    before: Callable[[], None],
+    logs: dict[int, Path],
+) -> None:
+    """Run a command in this process and end it."""
+    code, known = TRACEBACK, set(sys.modules)
+    try:
+        os.chdir(top)
+        os.environ.update(environment_of(top))
+        tempfile.tempdir = str(top / "tmp")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (1, 2):
+            os.dup2(os.open(logs[number], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        limit_memory(gigabytes)
+        before()
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+        with watch.armed(*inside):
+            code = _run(words)
+    except BaseException:  # noqa: BLE001  a traceback is what is looked for
+        traceback.print_exc()
+    finally:  # whatever happens, a child must not return to its parent's code
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        _tell(logs[3], [watch.found, *set(sys.modules).difference(known)])
+        os._exit(code)
+
+
+def _tell(place: Path, value: object) -> None:
+    """Tell the parent something, whatever was limited."""
+    with contextlib.suppress(Exception):
+        limit_files(-1)
+        place.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run the program as its script does, and end it as Python does."""
+    from ecglens.cli import main
+
+    sys.argv = ["ecglens", *words]
+    code = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    threading._shutdown()  # type: ignore[attr-defined]  # as Python waits for threads
+    try:
+        sys.stdout.flush()
+    except OSError:
+        traceback.print_exc()
+        return UNFLUSHED
+    return code

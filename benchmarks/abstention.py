@@ -6,7 +6,10 @@ Subject-wise folds of the data: in each one the default recipe is trained on the
 calibration, reject rule and distance, and judges the people left out, and those of the records who
 are in no training part. For every level it prints the share of windows that are claimed and the
 accuracy and macro-F1 of those, and the share of the records' windows of other rhythms, and of
-noise, that are not claimed.
+noise, that are not claimed. A second table does so for the default level and several shares of
+windows that may be called unlike training. ``--people chosen`` takes the two thirds of the people
+on whom choices are made (``benchmarks/studies.py``), ``--people third`` trains on them and judges
+the others. Features are kept in the cache.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,19 +28,23 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ecglens.backbones import load_backbone
+from ecglens.cache import FeatureStore
 from ecglens.classifiers import calibrate, feature_space
-from ecglens.decisions import FeatureDistance, HeldOut
+from ecglens.decisions import DEFAULT_ALPHA, FeatureDistance, HeldOut, RejectRule
+from ecglens.decisions.rejecting import DEFAULT_UNLIKE
 from ecglens.errors import EcglensError
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
-from ecglens.files import write_atomically
+from ecglens.files import cache_folder, write_atomically
 from ecglens.labels import LabelMap, load_label_map
 from ecglens.models.fitting import hold_out
 from ecglens.readers import find_records, read_record
 from ecglens.recipes import find_recipe
 from ecglens.windows import WindowRule, Windows, concatenate_windows, cut_record
 from rhythm4 import read_rhythm4, readable
+from studies import Split, split_people
 
 ALPHAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+UNLIKE = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3)
 Floats = npt.NDArray[np.float32]
 
 
@@ -68,14 +75,27 @@ def other_rhythms(folders: Iterable[Path], label_map: LabelMap) -> Windows | Non
     return readable(concatenate_windows(parts)) if parts else None
 
 
+def splits_of(windows: Windows, people: str, n_splits: int) -> list[Split]:
+    """Return training and test windows: of all people, of the chosen ones, or of the third."""
+    if people == "third":
+        return [split_people(windows)]
+    index = split_people(windows)[0] if people == "chosen" else np.arange(len(windows))
+    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
+    labels, subjects = windows.labels[index], windows.subjects[index]
+    return [(index[train], index[test]) for train, test in splitter.split(labels, labels, subjects)]
+
+
 def folds(
-    windows: Windows, features: Floats, strange: Windows | None, other: Floats, n_splits: int
+    windows: Windows,
+    features: Floats,
+    strange: Windows | None,
+    other: Floats,
+    splits: Sequence[Split],
 ) -> list[Fold]:
     """Train in every fold and judge whom it left out."""
     recipe, done = find_recipe("default"), []
-    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
     people = np.empty(0, dtype=str) if strange is None else strange.subjects
-    for train, test in splitter.split(features, windows.labels, windows.subjects):
+    for train, test in splits:
         mine = windows.subset(train)
         head = calibrate(recipe.classifier(), features[train], mine.labels, mine.subjects)
         distance = FeatureDistance.fit(feature_space(head, features[train]), mine.labels)
@@ -94,26 +114,46 @@ def folds(
                 judged_strange=judge(other[away]) if len(away) else (np.empty(0), np.empty(0)),
             )
         )
-        print(f"fold {len(done)} of {n_splits}", file=sys.stderr)
+        print(f"fold {len(done)} of {len(splits)}", file=sys.stderr)
     return done
 
 
+def rule_of(held_out: HeldOut, alpha: float, unlike: float) -> RejectRule:
+    """Return the rule of a fold at a level."""
+    return RejectRule.fit(
+        held_out.probabilities,
+        held_out.labels,
+        held_out.subjects,
+        held_out.classes,
+        distances=held_out.distances,
+        alpha=alpha,
+        unlike=unlike,
+    )
+
+
 def row(
-    windows: Windows, strange: Windows | None, done: list[Fold], alpha: float
+    windows: Windows,
+    strange: Windows | None,
+    done: list[Fold],
+    alpha: float,
+    unlike: float = DEFAULT_UNLIKE,
 ) -> dict[str, Any]:
     """Return the figures of one level."""
     claimed = np.zeros(len(windows), dtype=bool)
+    judged = np.concatenate([fold.test for fold in done])
     said = windows.labels.copy()
     of_strange = np.full(0 if strange is None else len(strange), "-", dtype="U16")
     for fold in done:
-        rule = fold.held_out.rule(alpha)
+        rule = rule_of(fold.held_out, alpha, unlike)
         claimed[fold.test] = rule.judge(*fold.judged) == ""
         said[fold.test] = np.array(rule.classes)[fold.judged[0].argmax(axis=1)]
         if len(fold.strange):
             of_strange[fold.strange] = rule.judge(*fold.judged_strange)
-    truth, names = windows.labels, list(windows.classes)
+    truth, names = windows.labels[judged], list(windows.classes)
+    claimed, said = claimed[judged], said[judged]
     out = {
         "alpha": alpha,
+        "unlike": unlike,
         "coverage": float(claimed.mean()),
         "accuracy": float((said == truth)[claimed].mean()),
         "macro_f1": float(
@@ -137,6 +177,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="windows (.npz)")
     parser.add_argument("--records", type=Path, action="append", default=[], help="folder")
     parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--people", choices=("all", "chosen", "third"), default="all")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args()
     recipe = find_recipe("default")
@@ -144,15 +185,19 @@ def main() -> int:
         backbone = load_backbone(
             recipe.backbone, image_size=(recipe.image.height, recipe.image.width)
         )
-        extractor = Extractor(backbone, recipe.outputs(), recipe.image, EngineSettings())
+        store = FeatureStore(cache_folder() / "features")
+        engine = EngineSettings(precision="fp32")
+        extractor = Extractor(backbone, recipe.outputs(), recipe.image, engine, store)
         windows = readable(read_rhythm4(args.data))
         strange = other_rhythms(args.records, load_label_map("rhythm4"))
         features = concatenate_outputs(extractor.run(windows.X, windows.fs))
         other = features[:0]
         if strange is not None:
             other = concatenate_outputs(extractor.run(strange.X, strange.fs))
-        done = folds(windows, features, strange, other, args.folds)
+        splits = splits_of(windows, args.people, args.folds)
+        done = folds(windows, features, strange, other, splits)
         rows = [row(windows, strange, done, alpha) for alpha in ALPHAS]
+        rows += [row(windows, strange, done, DEFAULT_ALPHA, unlike) for unlike in UNLIKE]
     except EcglensError as error:
         print(f"abstention: error: {error}", file=sys.stderr)
         return error.exit_code

@@ -25,10 +25,12 @@ _LONGEST_S = 600
 Fault = Callable[[Job, Path], dict[str, Any]]
 
 
-def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int) -> None:
-    """Try each fault on each command, those left out that the log knows."""
+def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int, only: str = "") -> None:
+    """Try each fault whose name starts so on each command, those left out that the log knows."""
     done = {(line["verb"], line["fault"]) for line in read_log(log) if "fault" in line}
     for name, fault in _faults(seed):
+        if not name.startswith(only):
+            continue
         for job in jobs:
             if (job.verb, name) not in done:
                 line = {"verb": job.verb, "fault": name, **fault(job, empty(folder / "tried"))}

@@ -163,6 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=50, help="of each command")
     parser.add_argument("--others", action="store_true", help="other faults too")
+    parser.add_argument("--only", default="", help="of the others, such as 'memory'")
     parser.add_argument("--verbs", default=",".join(VERBS))
     parser.add_argument("--patients", type=int, default=16, help="in the records")
     parser.add_argument("--seed", type=int, default=0)
@@ -178,7 +179,7 @@ def main() -> int:
             ]
             disturb(jobs, folder, log, args.kills, args.seed, import_s)
             if args.others:
-                run_others(jobs, folder, log, args.seed)
+                run_others(jobs, folder, log, args.seed, args.only)
         lines = read_log(log)
     kills = [line for line in lines if "state" in line]
     others = [line for line in lines if "fault" in line]

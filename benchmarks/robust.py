@@ -1,12 +1,15 @@
 """Experiments on training that holds under noise and on other people (docs/research/robust.md).
 
     python benchmarks/robust.py noise --data rhythm4_visible.npz
+    python benchmarks/robust.py noise --data rhythm4_visible.npz --people chosen \
+        --train-noises muscle --train-snr 0 12 --each 1 4
     python benchmarks/robust.py people --data rhythm4_visible.npz
     python benchmarks/robust.py rates --records mitdb vfdb --data rhythm4_visible.npz
 
 Folds are ten, subject-wise; a noisy copy is of the same person as its window, so it is in the same
 fold, and only windows as they are, or every fourth with one kind of noise at one strength, are
-tested. Features are kept in the cache.
+tested. ``--people chosen`` takes the two thirds of the people on whom choices are made, ``--people
+third`` trains on them and tests on the others. Features are kept in the cache.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ from ecglens.records import Lead, Record
 from ecglens.signals import unreadable_reasons
 from ecglens.windows import WindowRule, Windows, cut_record
 from rhythm4 import read_rhythm4, readable
-from studies import Split, scores_of
+from studies import Split, scores_of, split_people
 
 Features = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -79,20 +82,50 @@ def noise(args: argparse.Namespace) -> None:
     conditions = list(product(args.noises, args.snr))
     told = " | ".join(f"{kind} {snr_db} dB" for kind, snr_db in conditions)
     print(
-        f"| recipe | seed | copies | macro-F1 | accuracy | N AF VF ST | fit s | vectors | {told} |"
+        "| recipe | people | seed | copies | of one window in | macro-F1 | accuracy | N AF VF ST "
+        f"| fit s | vectors | {told} |"
     )
-    print(f"|{'---|' * (8 + len(conditions))}", flush=True)
+    print(f"|{'---|' * (10 + len(conditions))}", flush=True)
     for name in args.recipes:
         extraction = Extraction(find_recipe(name))
         clean = extraction.of(windows)
-        made = (add_noise_to_windows(windows, random_state=n) for n in range(max(args.copies)))
-        copies = [extraction.of(copy) for copy in made]
+        copies = [
+            extraction.of(
+                add_noise_to_windows(
+                    windows,
+                    kinds=args.train_noises,
+                    snr_db=(args.train_snr[0], args.train_snr[1]),
+                    random_state=n,
+                )
+            )
+            for n in range(max(args.copies))
+        ]
         under = noisy_features(windows, extraction, conditions)
-        for seed, n in product(args.seeds, args.copies):
-            folds = list(subject_folds(windows, seed, args.folds))
-            classifier = find_recipe(name).classifier()
-            outcome = cross_validated(classifier, windows, clean, copies[:n], under, folds)
-            print(f"| {name} | {seed} | {n} | {outcome}", flush=True)
+        for seed in args.seeds:
+            folds = splits_of(windows, args.people, seed, args.folds)
+            for n, each in variants(args.copies, args.each):
+                classifier = find_recipe(name).classifier()
+                outcome = cross_validated(
+                    classifier, windows, clean, copies[:n], under, folds, each=each
+                )
+                print(f"| {name} | {args.people} | {seed} | {n} | {each} | {outcome}", flush=True)
+
+
+def variants(copies: Sequence[int], each: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield how many copies of which share of the windows; no copies are the same of any share."""
+    for n in copies:
+        yield from product([n], each if n else each[:1])
+
+
+def splits_of(windows: Windows, people: str, seed: int, n_folds: int) -> list[Split]:
+    """Return training and test windows of all people, of the chosen ones, or of the third."""
+    if people == "all":
+        return list(subject_folds(windows, seed, n_folds))
+    chosen, kept = split_people(windows)
+    if people == "third":
+        return [(chosen, kept)]
+    folds = subject_folds(windows.subset(chosen), seed, n_folds)
+    return [(chosen[train], chosen[test]) for train, test in folds]
 
 
 def add_noise_to_windows(
@@ -144,8 +177,13 @@ def cross_validated(
     copies: Sequence[Features],
     noisy: Mapping[tuple[str, int], Features],
     folds: Sequence[Split],
+    *,
+    each: int = 1,
 ) -> str:
-    """Return a row of the table: scores on windows as they are, cost, and macro-F1 under noise."""
+    """Return a row of the table: scores on windows as they are, cost, and macro-F1 under noise.
+
+    Training has copies of one window in ``each``, of other windows in every set of copies.
+    """
     labels = windows.labels
     said = labels.copy()
     tested = np.arange(0, len(windows), TESTED_EACH)
@@ -153,9 +191,11 @@ def cross_validated(
     seconds, vectors = [], []
     for train, test in folds:
         start = time.process_time()
+        copied = [train[train % each == n % each] for n in range(len(copies))]
+        noisy_rows = [features[rows] for features, rows in zip(copies, copied, strict=True)]
         fitted = clone(classifier).fit(
-            np.concatenate([clean[train], *(features[train] for features in copies)]),
-            np.tile(labels[train], 1 + len(copies)),
+            np.concatenate([clean[train], *noisy_rows]),
+            np.concatenate([labels[train], *(labels[rows] for rows in copied)]),
         )
         seconds.append(time.process_time() - start)
         head = fitted[-1]
@@ -165,10 +205,13 @@ def cross_validated(
         here = np.flatnonzero(np.isin(tested, test))
         for condition, features in noisy.items():
             said_noisy[condition][here] = fitted.predict(features[here])
-    f1, accuracy, *found = scores_of(labels, said)
+    judged = np.concatenate([test for _, test in folds])
+    f1, accuracy, *found = scores_of(labels[judged], said[judged])
     recall = " ".join(f"{value:.2f}" for value in found)
+    mine = np.isin(tested, judged)
+    truth = labels[tested][mine]
     cost = f"{np.mean(seconds):.1f} | {np.mean(vectors):.0f}"
-    under = [f1_score(labels[tested], told, average="macro") for told in said_noisy.values()]
+    under = [f1_score(truth, told[mine], average="macro") for told in said_noisy.values()]
     rows = " | ".join(f"{value:.3f}" for value in under)
     return f"{f1:.4f} | {accuracy:.4f} | {recall} | {cost} | {rows} |"
 
@@ -344,6 +387,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--recipes", nargs="+", default=["default", "fusion"])
     parser.add_argument("--copies", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--each", type=int, nargs="+", default=[1], help="copies are of one window in so many"
+    )
+    parser.add_argument("--people", choices=("all", "chosen", "third"), default="all")
+    parser.add_argument("--train-noises", nargs="+", default=TRAINING_NOISES)
+    parser.add_argument(
+        "--train-snr", type=float, nargs=2, default=TRAINING_SNR_DB, metavar=("LOW", "HIGH")
+    )
     parser.add_argument("--noises", nargs="+", default=TEST_NOISES)
     parser.add_argument("--snr", type=int, nargs="+", default=TEST_SNR_DB)
     parser.add_argument("--folds", type=int, default=10)

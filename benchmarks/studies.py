@@ -78,7 +78,7 @@ def row(name: str, people: str, scores: npt.NDArray[np.float64]) -> str:
 
 def fusion(args: argparse.Namespace) -> None:
     """Print heads on image features, on measures and on both, and each expert left out."""
-    windows, features = _features(args.data)
+    windows, features = features_of_recipe(args.data)
     n = len(RHYTHM_NAMES)
     recipe = find_recipe("fusion")
     ranks = make_pipeline(
@@ -147,7 +147,7 @@ Scores = npt.NDArray[np.float64]
 
 def _scores(data: Path, name: str, pairs_won: bool) -> tuple[Windows, Scores]:
     """Return the windows and their log-probabilities for each seed, (3, n_windows, 4)."""
-    windows, features = _features(data, name)
+    windows, features = features_of_recipe(data, name)
     recipe = find_recipe(name)
     if pairs_won and recipe.head == "svm-memory":
         recipe = replace(recipe, head_params={**recipe.head_params, "pairwise": False})
@@ -202,7 +202,7 @@ def ltstdb(args: argparse.Namespace) -> None:
     Trained within the database, so that no other recorder gets in the way; once as they are, and
     once less the median of the record, for records that hold both.
     """
-    windows, features = _features(args.data)
+    windows, features = features_of_recipe(args.data)
     measures = features[:, -len(RHYTHM_NAMES) :].astype(np.float64)
     here = np.flatnonzero(windows.databases == "ltstdb")
     centred = measures.copy()
@@ -269,7 +269,7 @@ def _near(times: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> in
     return int(np.count_nonzero(np.min(apart, axis=1, initial=np.inf) < TOLERANCE_S))
 
 
-def _features(data: Path, name: str = "fusion") -> tuple[Windows, npt.NDArray[np.float32]]:
+def features_of_recipe(data: Path, name: str = "fusion") -> tuple[Windows, npt.NDArray[np.float32]]:
     """Return the windows and their features by a recipe, measures last if it has them."""
     windows = readable(read_rhythm4(data))
     recipe = find_recipe(name)

@@ -163,10 +163,23 @@ def test_what_abstention_costs_is_told_by_level(tmp_path: Path) -> None:
     data = _write_rhythm4(tmp_path / "r4.npz", 0, 40)
     done = _run("abstention.py", "--data", data, "--folds", "4", "--json", tmp_path / "out.json")
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "out.json").read_text())
+    told = json.loads((tmp_path / "out.json").read_text())
+    rows = [row for row in told if row["unlike"] == 0.05][:-1]
     assert [row["alpha"] for row in rows] == sorted(row["alpha"] for row in rows)
     assert rows[0]["coverage"] <= rows[-1]["coverage"] <= 1
     assert rows[-1]["coverage_by_class"].keys() == {"N", "VF"}
+    unlike = told[len(rows) :]
+    assert [row["unlike"] for row in unlike] == sorted(row["unlike"] for row in unlike)
+    assert {row["alpha"] for row in unlike} == {0.2}
+    assert unlike[0]["coverage"] >= unlike[-1]["coverage"]
+
+
+@pytest.mark.slow
+def test_abstention_on_the_people_kept_apart(tmp_path: Path) -> None:
+    data = _write_rhythm4(tmp_path / "r4.npz", 0, 40)
+    done = _run("abstention.py", "--data", data, "--people", "third")
+    assert done.returncode == 0, done.stderr
+    assert "fold 1 of 1" in done.stderr
 
 
 @pytest.mark.slow

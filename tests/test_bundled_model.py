@@ -16,7 +16,8 @@ from ecglens.models import RhythmModel, bundled_models, find_model, load_model
 from ecglens.prediction import predict_record
 from ecglens.readers import read_record
 
-PAGE = Path(__file__).parents[1] / "docs" / "rhythm4.md"
+PAGES = Path(__file__).parents[1] / "docs"
+MODELS = ("rhythm4", "rhythm4-fast")
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +55,30 @@ class TestNames:
         assert find_model(source) == Path(source)
 
     def test_a_wrong_name_is_answered_with_the_right_one(self) -> None:
-        with pytest.raises(ModelFileError, match=r"or name one that comes with ecglens: rhythm4$"):
+        named = "or name one that comes with ecglens: rhythm4, rhythm4-fast$"
+        with pytest.raises(ModelFileError, match=named):
             load_model("rhythm5")
 
 
 class TestFile:
-    def test_it_is_small_and_holds_all_that_a_model_holds(self, model: RhythmModel) -> None:
-        assert find_model("rhythm4").stat().st_size < 15e6
+    @pytest.mark.parametrize("name", MODELS)
+    def test_it_is_small_and_holds_all_that_a_model_holds(self, name: str) -> None:
+        model = load_model(name)
+        assert find_model(name).stat().st_size < 7e6
         assert model.classes == ("AF", "N", "ST", "VF")
         assert model.reject_rule.rejects
         assert not model.rhythm_change.does_nothing
         assert model.distance is not None
 
-    def test_the_page_is_the_card_of_this_very_file(self, model: RhythmModel) -> None:
-        path = find_model("rhythm4")
+    def test_all_are_known(self) -> None:
+        assert tuple(bundled_models()) == MODELS
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_the_page_is_the_card_of_this_very_file(self, name: str) -> None:
+        path = find_model(name)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        assert PAGE.read_text(encoding="utf-8") == document(model, path, sha256)
+        page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+        assert page == document(load_model(name), path, sha256)
 
     def test_the_card_names_people_sources_and_failures(self, model: RhythmModel) -> None:
         card = model.card

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ecglens.databases.synthetic import make_patients, make_record
-from ecglens.prediction.doubts import doubts_of_rate
+from ecglens.prediction.doubts import doubts_of_rate, doubts_of_silence
+from ecglens.quality import SILENT
 from ecglens.records import Record
 
 RATES = np.full(9, 75.0)
@@ -57,3 +58,9 @@ def test_missing_samples_are_no_trouble() -> None:
     record = _record()
     record.signal[0, 2000:6000] = np.nan
     assert doubts_of_rate(record, 0, RATES, 9) == []
+
+
+def test_windows_without_a_heart_are_told_with_their_time() -> None:
+    assert doubts_of_silence(np.array(["", "motion"]), np.array([10.0, 10.0])) == []
+    (doubt,) = doubts_of_silence(np.array([SILENT, "", SILENT]), np.array([10.0, 10.0, 5.0]))
+    assert doubt.startswith('15 s are called "asystole or flat": no beats and less than 0.2 mV')

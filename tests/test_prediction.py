@@ -80,6 +80,27 @@ def test_unreadable_windows_are_marked_with_their_reason() -> None:
     assert timeline.episodes[0].probability is None
 
 
+def test_a_stretch_that_shows_no_heart_is_no_rhythm_and_is_noted() -> None:
+    record = _mixed()
+    record.signal[0, 2000:4000] = 0.04 * fibrillation(20, 100)
+    timeline = predict_record(MODEL, record)
+    assert _episodes(timeline) == [(0, 20, "N"), (20, 40, "unreadable"), (40, 60, "N")]
+    assert timeline.reasons.tolist()[2:4] == ["asystole or flat"] * 2
+    assert np.isnan(timeline.probabilities[2:4]).all()
+    assert timeline.quality[2:4].tolist() == [0, 0]
+    assert timeline.summary()["reasons"]["unreadable"] == {"asystole or flat": 20.0}
+    assert [episode.reason for episode in timeline.episodes] == ["", "asystole or flat", ""]
+    (note,) = timeline.notes
+    assert note.startswith('20 s are called "asystole or flat": no beats and less than 0.2 mV')
+
+
+@pytest.mark.parametrize("lead", [Lead("II", "counts"), Lead("II", assumed=True)])
+def test_where_amplitudes_are_not_known_a_low_stretch_is_judged(lead: Lead) -> None:
+    record = replace(_mixed(), leads=(lead,))
+    record.signal[0, 2000:4000] *= 0.04
+    assert _episodes(predict_record(MODEL, record))[1] == (20, 40, "VF")
+
+
 def test_a_record_of_nothing_is_unreadable_throughout() -> None:
     record = record_of("N", 30.0)
     record.signal[:] = np.nan

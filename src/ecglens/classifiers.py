@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from ecglens.errors import EvaluationError, UsageError, suggest
 from ecglens.experts import ExpertPool, ImagePCA
@@ -239,7 +239,9 @@ def _check_params(name: str, estimator: Any, params: dict[str, Any]) -> None:
         for key, value in estimator.get_params().items()
         if not (isinstance(value, str) and value == "deprecated")
     )
-    if "probability" in params and "probability" not in known:
+    # Before scikit-learn 1.9 a machine still has it, and fits it on people the head has seen.
+    takes = "probability" in known and not isinstance(estimator, SVC | NuSVC)
+    if "probability" in params and not takes:
         raise UsageError(
             f"head {name} takes no probability; its scores become probabilities "
             "with calibrate(), on people the head has not seen"

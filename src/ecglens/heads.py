@@ -120,8 +120,11 @@ class MemorySVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         member = np.eye(len(self.classes_))[self.memory_class_]
         for start in range(0, len(features), _BLOCK):
             part = slice(start, start + _BLOCK)
-            d2 = euclidean_distances(features[part], self.memory_, squared=True).astype(np.float64)
-            votes[part] = np.exp(self.sharpness * (1 - d2 / self.twin_d2_)) @ member
+            with np.errstate(over="ignore"):  # What is infinitely far is no twin.
+                d2 = euclidean_distances(features[part], self.memory_, squared=True)
+            votes[part] = (
+                np.exp(self.sharpness * (1 - d2.astype(np.float64) / self.twin_d2_)) @ member
+            )
         return self.votes * np.log1p(votes)
 
 

@@ -118,16 +118,21 @@ _IRREGULAR = (
     "rr_turning", "rr_lag1", "p_alike", "p_shared", "rhythm_peak", "contrast",
 )  # fmt: skip
 
+_DEFAULT = Recipe(
+    name="default",
+    image=IMAGE_PRESETS["default"],
+    backbone="ecglens-s",
+    layers=("transition1", "transition2"),
+    pooling=("bands6", "bandstd6"),
+    head="svm-memory",
+    pca=64,
+)
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "default": Recipe(
-            name="default",
-            image=IMAGE_PRESETS["default"],
-            backbone="ecglens-s",
-            layers=("transition1", "transition2"),
-            pooling=("bands6", "bandstd6"),
-            head="svm-memory",
-            pca=64,
+        "default": _DEFAULT,
+        "fast": replace(
+            _DEFAULT, name="fast", image=IMAGE_PRESETS["fast"], pooling=("bands4", "bandstd4")
         ),
         "fusion": Recipe(
             name="fusion",

@@ -27,10 +27,17 @@ class Lead:
         name: as the file gives it, for example ``"MLII"``; ``"lead1"`` where it gives none.
         unit: what the signal array holds: ``"mV"``, or the file's own word where it is not a
             voltage that can be converted (images are scale-free, so such a lead is still usable).
+        assumed: whether the file gives no unit and mV was assumed.
     """
 
     name: str
     unit: str = "mV"
+    assumed: bool = False
+
+    @property
+    def in_mv(self) -> bool:
+        """Whether amplitudes are known to be in mV."""
+        return self.unit == "mV" and not self.assumed
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class TestWords:
         (episode,) = first["records"][0]["episodes"]
         assert episode == {
             "start_s": 0.0, "end_s": 60.0, "label": "VF", "probability": episode["probability"],
-            "lead": "II", "n_windows": 6,
+            "lead": "II", "n_windows": 6, "reason": "",
         }  # fmt: skip
         assert 0.5 < episode["probability"] <= 1
         assert second["records"][0].pop("status") == "skipped"

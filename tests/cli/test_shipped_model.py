@@ -84,4 +84,4 @@ def test_a_name_that_is_neither_file_nor_model(ecglens: Program, edf: Path) -> N
     done = ecglens("predict", edf, "--model", "rhythm5")
     assert done.code == 7
     assert "no such model file: rhythm5; " in done.error
-    assert done.error.endswith("comes with ecglens: rhythm4")
+    assert done.error.endswith("comes with ecglens: rhythm4, rhythm4-fast")

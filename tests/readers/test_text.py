@@ -34,6 +34,7 @@ def test_delimiters(tmp_path: Path, delimiter: str, header: bool) -> None:
     np.testing.assert_allclose(record.signal, [[1.5, 0.3, 0], [-2, 0.25, 1]])
     assert record.lead_names == (("I", "II") if header else ("lead1", "lead2"))
     assert record.notes == ("no unit is given; mV is assumed",)
+    assert not record.leads[0].in_mv
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])

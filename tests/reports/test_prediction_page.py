@@ -55,6 +55,18 @@ def test_the_headline_of_nothing_found_and_of_nothing_read() -> None:
     assert said("unreadable") == "Nothing could be judged: all 10 s are unreadable."
 
 
+def test_the_headline_begins_with_what_may_be_asystole() -> None:
+    silent = "No beats and hardly any signal for 10 s (asystole or flat)."
+    for labels, rest in (
+        (["unreadable"], " Nothing could be judged: all 10 s are unreadable."),
+        (["unreadable", "VF"], " VF 10 s (100 % of readable time) in one episode; no AF or ST."),
+    ):
+        timeline = timeline_of(labels)
+        reasons = np.array(["asystole or flat", *timeline.reasons[1:]])
+        timeline = replace(timeline, reasons=reasons)
+        assert plain(headline(timeline.summary())).startswith(silent + rest)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.0, "0 s"), (12.5, "12.5 s"), (59.96, "1 min"), (250, "4 min 10 s"), (600, "10 min"),

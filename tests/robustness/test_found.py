@@ -17,6 +17,7 @@ from ecglens.cli.work import read_subjects
 from ecglens.databases import find_database
 from ecglens.errors import BackboneError, EcglensError, RecordError, UsageError
 from ecglens.guarded import lies_in, parse_toml, read_bytes
+from ecglens.heads import MemorySVC
 from ecglens.labels import load_label_map
 from ecglens.readers import files_of, find_records, open_record, read_record
 from ecglens.readers.wfdb_marks import MAX_ANNOTATION_BYTES
@@ -204,3 +205,11 @@ def test_zips_in_zips(tmp_path: Path) -> None:
         archive.write(inner, "signal.npy")
     with pytest.raises(EcglensError, match="is not a whole NumPy file"):
         read_record(tmp_path / "z.npz", fs=100)
+
+
+def test_a_head_that_remembers_windows_infinitely_far_away() -> None:
+    X = np.repeat(np.eye(2, 3), 4, axis=0)
+    head = MemorySVC().fit(X, np.repeat(["N", "VF"], 4))
+    plain = MemorySVC(votes=0).fit(X, np.repeat(["N", "VF"], 4))
+    head.memory_ = head.memory_ + np.float32(1e30)
+    np.testing.assert_array_equal(head.decision_function(X), plain.decision_function(X))

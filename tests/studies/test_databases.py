@@ -11,7 +11,7 @@ import pytest
 from ecglens.classifiers import make_classifier
 from ecglens.errors import EvaluationError, LeakError
 from ecglens.studies import DatabaseSettings, Learner, study_databases
-from ecglens.studies.databases import shared_classes
+from ecglens.studies.databases_plan import shared_classes
 from ecglens.windows import Windows
 
 SETTINGS = DatabaseSettings(folds=3, n_bootstrap=60)

@@ -100,6 +100,14 @@ class TestStudy:
         assert "5 points or more are lost to flat, first at 0 (0.00)" in study.said
         assert "Less than that, at any level tried, to gain" in study.said
 
+    def test_the_table_of_kinds_tells_what_breaks_first(self, study) -> None:
+        first = {row[0].text: row[1:] for row in study.tables[0].rows}
+        assert list(first) == ["flat", "gain", "gaps"]
+        assert first["flat"][0] == first["flat"][2] == "0"
+        assert first["flat"][4].detail.endswith(" to 0.00 at 0")
+        assert first["gain"][:2] == ("–", "–")
+        assert first["gain"][4].text == "–"
+
     def test_a_second_run_trains_and_judges_nothing(
         self, windows: Windows, recipe: Recipe, tiny, study, folder: Path,
         monkeypatch: pytest.MonkeyPatch,

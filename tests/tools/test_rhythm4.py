@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.cli.collection import write_record
 from tests.signals_of import beats, fibrillation, record_of
 from tests.tiny_onnx import make_tiny_onnx
 from tools.rhythm4 import __main__ as tool
+from tools.rhythm4.card import sentences_of_others
 from tools.rhythm4.data import (
     more_windows,
     open_records,
@@ -17,7 +19,7 @@ from tools.rhythm4.data import (
     people_of,
     read_yardstick,
 )
-from tools.rhythm4.training import Features
+from tools.rhythm4.training import Features, refused_of_classes
 
 from ecglens.backbones import load_backbone
 from ecglens.cache import FeatureStore
@@ -107,7 +109,9 @@ class TestModel:
         (row,) = card["other_rhythms"]
         assert (row["rhythm"], row["n_windows"], row["n_subjects"]) == ("B", 72, 12)
         assert sum(row["claimed"].values()) + row["not_claimed"] == pytest.approx(1)
+        assert card["refused"] == {"N": {}, "VF": {}}
         page = (tmp_path / "out" / "m.md").read_text()
+        assert "the same rules would refuse by class: N –; VF –." in page
         assert "| made | 18 (6) | 18 (6) | 36 (12) |" in page
         assert "pooled (leaks)" in page
         assert "Ventricular bigeminy is no class: of 72 windows of 12 people, " in page
@@ -156,6 +160,23 @@ class TestMoreWindows:
         assert more is not None
         mine = more.subset(more.records == "s01")
         assert mine.start_s.tolist() == [0.0, 20.0, 40.0]
+
+
+def test_what_is_refused_for_its_signal_is_told(yardstick: Path) -> None:
+    windows = read_yardstick(yardstick)
+    low = np.where(windows.labels == "VF", 0.04, 1.0).astype(np.float32)[:, None]
+    quiet = replace(windows, X=windows.X * low)
+    assert refused_of_classes(windows) == {"N": {}, "VF": {}}
+    assert refused_of_classes(quiet) == {"N": {}, "VF": {"asystole or flat": 1.0}}
+    unknown = replace(quiet, databases=np.full(len(quiet), "ptbxl"))
+    assert refused_of_classes(unknown) == {"N": {}, "VF": {}}
+    row = {"rhythm": "ASYS", "n_windows": 9, "n_subjects": 2, "claimed": {"N": 0.0, "VF": 0.25},
+           "not_claimed": 0.75, "refused": {"asystole or flat": 0.5}}  # fmt: skip
+    (sentence,) = sentences_of_others([row])
+    assert sentence == (
+        "Asystole is no class: of 9 windows of 2 people, 75 % are given no class, 25 % are called "
+        'VF (for their signal alone: "asystole or flat" 50 %).'
+    )
 
 
 def test_other_rhythms_are_named_and_classes_left_out(records: Path) -> None:

@@ -1,6 +1,7 @@
-"""Train the model that comes with ecglens, and print its card.
+"""Train a model that comes with ecglens, and print its card.
 
     python -m tools.rhythm4 --data rhythm4_visible.npz --records mitdb vfdb cudb
+    python -m tools.rhythm4 --name rhythm4-fast --recipe fast --data ... --records ...
 
 writes ``src/ecglens/models/bundled_files/rhythm4.ecglens`` and ``docs/rhythm4.md``. The data file
 is that of ``benchmarks/rhythm4.py``; the records are folders of annotated recordings of the same
@@ -21,13 +22,16 @@ from rich.progress import Progress
 from ecglens.errors import EcglensError
 from ecglens.files import cache_folder, write_text
 from ecglens.models import load_model, save_model
+from ecglens.models.bundled import SUFFIX
 from ecglens.windows import Windows, concatenate_windows
 from tools.rhythm4.data import more_windows, open_records, other_windows, read_yardstick
 from tools.rhythm4.document import document
 from tools.rhythm4.training import Features, hash_of, train
 
-OUT = Path("src/ecglens/models/bundled_files/rhythm4.ecglens")
-DOCUMENT = Path("docs/rhythm4.md")
+NAME = "rhythm4"
+MODELS = Path("src/ecglens/models/bundled_files")
+DOCUMENTS = Path("docs")
+_PLAIN = {"most": 0, "leads": "first", "recipe": "default", "name": NAME}
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
@@ -40,8 +44,9 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=0, help="windows of a person and class")
     parser.add_argument("--leads", default="first", help="of the records: first, best or all")
     parser.add_argument("--recipe", default="default")
-    parser.add_argument("--out", type=Path, default=OUT, help="model file")
-    parser.add_argument("--document", type=Path, default=DOCUMENT, help="card (.md)")
+    parser.add_argument("--name", default=NAME, help="of the model")
+    parser.add_argument("--out", type=Path, help="model file")
+    parser.add_argument("--document", type=Path, help="card (.md)")
     parser.add_argument("--cache", type=Path, help="folder of computed features")
     parser.add_argument("--date", default="", help="for the card")
     parser.add_argument("--revision", default="", help="of this repository, for the card")
@@ -78,9 +83,10 @@ def run(args: argparse.Namespace, bars: Progress) -> str:
     }
     make = Features.of(args.recipe, args.cache or cache_folder() / "features")
     model, evaluation = train(windows, others, make, trained, steps)
-    save_model(model, args.out)
-    page = document(load_model(args.out), args.out, hash_of(args.out))
-    write_text(args.document, page)
+    out = args.out or MODELS / f"{args.name}{SUFFIX}"
+    save_model(model, out)
+    page = document(load_model(out), out, hash_of(out))
+    write_text(args.document or DOCUMENTS / f"{args.name}.md", page)
     return f"{evaluation.format_table()}\n\n{page}"
 
 
@@ -99,7 +105,7 @@ def command(args: argparse.Namespace) -> str:
     words = ["python -m tools.rhythm4", "--data", args.data.name]
     if args.records:
         words += ["--records", *(folder.name for folder in args.records)]
-    for name, default in (("most", 0), ("leads", "first"), ("recipe", "default")):
+    for name, default in _PLAIN.items():
         if getattr(args, name) != default:
             words += [f"--{name}", str(getattr(args, name))]
     for name in ("date", "revision"):

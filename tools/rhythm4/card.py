@@ -113,7 +113,7 @@ def known_failures(
     return [
         *_weak_spots(evaluation),
         *_few_people(windows),
-        *_other_rhythms(others),
+        *sentences_of_others(others),
         "Amplitudes count for little and one lead is seen at a time: ST change that shows in "
         "another lead is missed.",
     ]
@@ -144,7 +144,7 @@ def _few_people(windows: Windows, share: float = 0.75) -> list[str]:
     return said
 
 
-def _other_rhythms(others: Sequence[Mapping[str, Any]]) -> list[str]:
+def sentences_of_others(others: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what becomes of some rhythms that are no class, each window by itself."""
     said = []
     for row in others:
@@ -156,9 +156,15 @@ def _other_rhythms(others: Sequence[Mapping[str, Any]]) -> list[str]:
             name = RHYTHMS[row["rhythm"]]
             said.append(
                 f"{name[0].upper()}{name[1:]} is no class: of {row['n_windows']} windows of "
-                f"{counted(row['n_subjects'], 'person', 'people')}, {parts}."
+                f"{counted(row['n_subjects'], 'person', 'people')}, {parts}{_by_signal(row)}."
             )
     return said
+
+
+def _by_signal(row: Mapping[str, Any]) -> str:
+    """Say what share of a rhythm has no class because of its signal, whatever the model thinks."""
+    words = ", ".join(f'"{reason}" {percent(share)}' for reason, share in row["refused"].items())
+    return f" (for their signal alone: {words})" if words else ""
 
 
 def percent(share: float) -> str:

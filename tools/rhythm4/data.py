@@ -20,6 +20,9 @@ from ecglens.windows import WindowRule, Windows, make_windows
 FS = 125.0
 LENGTH_S = 10
 MAP = "rhythm4"
+NO_AMPLITUDES = ("ptbxl",)
+"""Databases of the yardstick whose windows are z-scored and not in mV."""
+
 Mask = npt.NDArray[np.bool_]
 
 

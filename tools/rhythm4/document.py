@@ -10,6 +10,12 @@ from ecglens.models import RhythmModel
 from tools.rhythm4.card import RHYTHMS, percent
 
 _MANY = 10
+_USE = {
+    "rhythm4": "`ecglens predict my.edf` judges by it where no `--model` is named. [`rhythm4-fast`]"
+    "(rhythm4-fast.md) is smaller and faster, and a little less often right. ",
+    "rhythm4-fast": "`ecglens predict --model rhythm4-fast my.edf` judges by it, faster than by "
+    "[`rhythm4`](rhythm4.md), which is a little more often right. ",
+}
 _PROTOCOLS = {"subject": "subject-wise", "pooled": "pooled (leaks)"}
 
 
@@ -37,10 +43,10 @@ def document(model: RhythmModel, path: Path, sha256: str) -> str:
 
 def _opening(model: RhythmModel, path: Path, sha256: str) -> Iterator[str]:
     card, trained, recipe = model.card, model.card["trained"], model.recipe
-    yield "# The model that comes with ecglens, `rhythm4`"
+    yield f"# A model that comes with ecglens, `{path.stem}`"
     yield (
-        "`ecglens predict my.edf` judges by it where no `--model` is named. This page is its card, "
-        "printed by the tool that trained it; the file holds the same.\n"
+        f"{_USE.get(path.stem, '')}This page is its card, printed by the tool that trained it; the "
+        "file holds the same.\n"
     )
     yield f"**Intended use.** {card['intended_use']}\n"
     yield "| | |"
@@ -168,10 +174,11 @@ def _others(card: Mapping[str, Any]) -> Iterator[str]:
     yield "## Rhythms that it never learnt"
     yield (
         "Windows of people left out of training, each judged by itself: share that is given a "
-        "class, and that is given none.\n"
+        "class, and that is given none; the last column is the part of these that is refused for "
+        "its signal before the model sees it, by reason.\n"
     )
     yield from table(
-        ["rhythm", "windows", "people", *classes, "none"],
+        ["rhythm", "windows", "people", *classes, "none", "refused"],
         [
             [
                 f"{row['rhythm']}, {RHYTHMS.get(row['rhythm'], '–')}",
@@ -179,11 +186,14 @@ def _others(card: Mapping[str, Any]) -> Iterator[str]:
                 str(row["n_subjects"]),
                 *[number(row["claimed"][label]) for label in classes],
                 number(row["not_claimed"]),
+                reasons(row["refused"]),
             ]
             for row in card["other_rhythms"]
         ],
     )
     yield ""
+    by_class = "; ".join(f"{name} {reasons(card['refused'][name])}" for name in classes)
+    yield f"Of the windows it was trained on, the same rules would refuse by class: {by_class}.\n"
 
 
 def _rebuilding(card: Mapping[str, Any]) -> Iterator[str]:
@@ -219,6 +229,11 @@ def limits(score: Mapping[str, float | None]) -> str:
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Return the value below which a share of ordered values lies."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def reasons(shares: Mapping[str, float]) -> str:
+    """Return shares with their reasons, or a dash for none."""
+    return ", ".join(f"{reason} {number(share)}" for reason, share in shares.items()) or "–"
 
 
 def number(value: float | None) -> str:

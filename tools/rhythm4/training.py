@@ -20,10 +20,11 @@ from ecglens.decisions import FeatureDistance
 from ecglens.evaluation import Evaluation, evaluate
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.models import RhythmModel, fit_model
+from ecglens.quality import measure_quality
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.windows import Windows
 from tools.rhythm4.card import card_of
-from tools.rhythm4.data import people_of
+from tools.rhythm4.data import NO_AMPLITUDES, people_of
 
 Floats = npt.NDArray[np.float32]
 Steps = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -101,7 +102,7 @@ def train(
         with steps("other rhythms") as step:
             strange = say_of_others(model, windows, features, others, make(others, step))
     card = card_of(windows, evaluation, strange, trained)
-    card |= {"subjects": people_of(windows)}
+    card |= {"subjects": people_of(windows), "refused": refused_of_classes(windows)}
     return replace(model, card={**model.card, **card}), evaluation
 
 
@@ -110,11 +111,21 @@ def say_of_others(
 ) -> list[dict[str, Any]]:
     """Return what is said of windows of other rhythms, of people left out, each by itself.
 
-    The folds are those of the model's calibration; people of none fall to the first.
+    The folds are those of the model's calibration; people of none fall to the first. As in
+    prediction, windows whose signal is refused are not judged.
+
+    Args:
+        model: trained on all.
+        windows: that it was trained on.
+        features: of these.
+        others: of rhythms that are no class, in mV.
+        strange: features of these.
 
     Returns:
-        A row for each rhythm: windows, people, and shares claimed for each class or for none.
+        A row for each rhythm: windows, people, shares claimed for each class or for none, and of
+        those for none the shares that are refused for their signal, by reason.
     """
+    refused = measure_quality(others.X, others.fs, in_mv=True).reasons
     said = np.full(len(others), "", dtype="U16")
     for number, (train_part, test) in enumerate(model.head.cv):
         away = set(windows.subjects[test].tolist())
@@ -124,6 +135,7 @@ def say_of_others(
         if mine.any():
             labels = windows.labels[train_part]
             said[mine] = _judge(model, features[train_part], labels, strange[mine])
+    said[refused != ""] = ""
     rows = []
     for rhythm in others.classes:
         of_it = others.labels == rhythm
@@ -135,9 +147,27 @@ def say_of_others(
                 "n_subjects": len(np.unique(others.subjects[of_it])),
                 "claimed": {name: shares[name] for name in model.classes},
                 "not_claimed": shares[""],
+                "refused": shares_of(refused[of_it]),
             }
         )
     return rows
+
+
+def shares_of(refused: npt.NDArray[np.str_]) -> dict[str, float]:
+    """Return the share of windows that are refused for their signal, by reason."""
+    reasons = [str(reason) for reason in np.unique(refused) if reason]
+    return {reason: float((refused == reason).mean()) for reason in reasons}
+
+
+def refused_of_classes(windows: Windows) -> dict[str, dict[str, float]]:
+    """Return the shares of a class's windows that prediction refuses for their signal, by reason.
+
+    Those of PTB-XL have no amplitudes, so that none of them can be called silent.
+    """
+    refused = measure_quality(
+        windows.X, windows.fs, in_mv=~np.isin(windows.databases, NO_AMPLITUDES)
+    ).reasons
+    return {name: shares_of(refused[windows.labels == name]) for name in windows.classes}
 
 
 def _judge(

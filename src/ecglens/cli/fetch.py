@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,76 +16,84 @@ from ecglens.errors import UsageError
 EXAMPLE = "Example: ecglens fetch mitdb --records 100,101 --to data"
 
 
-def run(
-    names: Annotated[
-        list[str],
-        typer.Argument(help="Databases, or TOML files of them.", show_default=False),
-    ],
-    running: RunOptions,
+@dataclass(frozen=True)
+class FetchOptions:
+    """What is fetched, from where and to where."""
+
     records: Annotated[
         str | None,
         typer.Option(help="Only these, separated by commas (of one database).", show_default="all"),
-    ] = None,
+    ] = None
     minutes: Annotated[
         float | None,
         typer.Option(help="Only so much of each record, from its start.", show_default="all"),
-    ] = None,
+    ] = None
     to: Annotated[
         Path | None,
         typer.Option(
             help="Folder that gets a folder for each database.",
             show_default="ECGLENS_DATA, or the platform's cache",
         ),
-    ] = None,
-    mirror: Mirror = None,
-    jobs: Annotated[int, typer.Option(min=1, max=4, help="Files at once.")] = 3,
+    ] = None
+    mirror: Mirror = None
+    jobs: Annotated[int, typer.Option(min=1, max=4, help="Files at once.")] = 3
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the server for its list of files again.")
-    ] = False,
+    ] = False
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace other files of the same names.")
-    ] = False,
+    ] = False
+
+
+def run(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Databases, or TOML files of them.", show_default=False),
+    ],
+    running: RunOptions,
+    fetching: FetchOptions,
 ) -> None:
     """Fetch public databases and check every file; an interrupted run goes on from there."""
-    from ecglens.databases.download import fetch_database
-
-    if records is not None and len(names) > 1:
+    if fetching.records is not None and len(names) > 1:
         raise UsageError("--records needs one database; give several in commands of their own")
     said: list[dict[str, Any]] = []
     for name in names:
-        with transfer(f"fetching {name}") as step:
-            fetched = fetch_database(
-                name,
-                to,
-                records=None if records is None else split(records),
-                minutes=minutes,
-                mirror=mirror,
-                jobs=jobs,
-                refresh=refresh,
-                replace=replace,
-                progress=lambda p, step=step: step(  # type: ignore[misc]
-                    p.files, p.n_files, p.n_bytes, p.total_bytes
-                ),
-                notice=note,
-            )
-        database = fetched.database
-        said.append(
-            {
-                "database": database.name,
-                "version": database.version,
-                "folder": str(fetched.folder),
-                "records": len(fetched.records),
-                "files": fetched.n_files,
-                "fetched": fetched.n_fetched,
-                "licence": database.licence,
-                "citation": database.citation,
-                "doi": database.doi,
-            }
-        )
+        said.append(_fetched(name, fetching))
         if not running.json:
             say(_told(said[-1]))
     if running.json:
         say_json({"fetched": said})
+
+
+def _fetched(name: str, asked: FetchOptions) -> dict[str, Any]:
+    """Fetch a database and return what to say of it."""
+    from ecglens.databases.download import fetch_database
+
+    with transfer(f"fetching {name}") as step:
+        fetched = fetch_database(
+            name,
+            asked.to,
+            records=None if asked.records is None else split(asked.records),
+            minutes=asked.minutes,
+            mirror=asked.mirror,
+            jobs=asked.jobs,
+            refresh=asked.refresh,
+            replace=asked.replace,
+            progress=lambda p: step(p.files, p.n_files, p.n_bytes, p.total_bytes),
+            notice=note,
+        )
+    database = fetched.database
+    return {
+        "database": database.name,
+        "version": database.version,
+        "folder": str(fetched.folder),
+        "records": len(fetched.records),
+        "files": fetched.n_files,
+        "fetched": fetched.n_fetched,
+        "licence": database.licence,
+        "citation": database.citation,
+        "doi": database.doi,
+    }
 
 
 def _told(row: dict[str, Any]) -> str:

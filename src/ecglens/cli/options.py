@@ -269,7 +269,8 @@ DEFAULT_MODEL = Path("rhythm4")
 Model = Annotated[
     Path,
     typer.Option(
-        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4."
+        help="Model file of 'ecglens train', or a model that comes with ecglens: rhythm4 or "
+        "rhythm4-fast."
     ),
 ]
 

@@ -190,6 +190,7 @@ def _read_episodes(path: Path) -> list[dict[str, Any]]:
                 "probability": float(row["probability"]) if row["probability"] else None,
                 "lead": row["lead"],
                 "n_windows": int(row["n_windows"]),
+                "reason": row.get("reason") or "",
             }
             for row in csv.DictReader(file)
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,34 +21,42 @@ _KNOWN = ("salem2018",)
 _GROUP = "Experiment"
 
 
-def run(
-    paper: Annotated[str, typer.Argument(help="salem2018.", show_default=False)],
-    running: RunOptions,
+@dataclass(frozen=True)
+class PlaceOptions:
+    """Where recordings come from, where results go, and how much of it all."""
+
     out: Annotated[Path, typer.Option(help="Folder for the report and all results.")] = Path(
         "salem2018"
-    ),
+    )
     data: Annotated[
         Path | None,
         typer.Option(help="Folder with folders of databases; nothing is fetched."),
-    ] = None,
+    ] = None
     to: Annotated[
         Path | None,
         typer.Option(
             help="Folder that databases are fetched into.",
             show_default="ECGLENS_DATA, or the platform's cache",
         ),
-    ] = None,
-    mirror: Mirror = None,
+    ] = None
+    mirror: Mirror = None
     windows: Annotated[
         Path | None,
         typer.Option(help="Labelled windows (.npz of 'ecglens windows') instead of databases."),
-    ] = None,
+    ] = None
     quick: Annotated[
         bool, typer.Option("--quick", help="Few records, ecglens-s, five folds: minutes.")
-    ] = False,
+    ] = False
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, fetch and write nothing.")
-    ] = False,
+    ] = False
+    jobs: Annotated[int, typer.Option(min=1, max=4, help="Files fetched at once.")] = 3
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """What of the paper's experiment is done otherwise."""
+
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -55,22 +64,22 @@ def run(
             show_default="densenet161; ecglens-s with --quick",
             rich_help_panel=_GROUP,
         ),
-    ] = None,
+    ] = None
     weights: Annotated[
         str,
         typer.Option(
             help="Of a timm network: imagenet (download) or a .safetensors file.",
             rich_help_panel=_GROUP,
         ),
-    ] = "imagenet",
+    ] = "imagenet"
     layers: Annotated[
         str | None,
         typer.Option(help="Layers to try, separated by commas.", rich_help_panel=_GROUP),
-    ] = None,
+    ] = None
     without: Annotated[
         str | None,
         typer.Option(help="Classes to leave out: N, AF, VF, ST.", rich_help_panel=_GROUP),
-    ] = None,
+    ] = None
     n_windows: Annotated[
         int | None,
         typer.Option(
@@ -78,13 +87,13 @@ def run(
             show_default="7000; 800 with --quick; all of --windows",
             rich_help_panel=_GROUP,
         ),
-    ] = None,
+    ] = None
     folds: Annotated[
         int | None,
         typer.Option(
             min=2, help="Folds.", show_default="10; 5 with --quick", rich_help_panel=_GROUP
         ),
-    ] = None,
+    ] = None
     bootstrap: Annotated[
         int | None,
         typer.Option(
@@ -93,7 +102,7 @@ def run(
             show_default="1000; 200 with --quick",
             rich_help_panel=_GROUP,
         ),
-    ] = None,
+    ] = None
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -101,27 +110,28 @@ def run(
             show_default="the platform's cache",
             rich_help_panel=_GROUP,
         ),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=4, help="Files fetched at once.")] = 3,
+    ] = None
+
+
+def run(
+    paper: Annotated[str, typer.Argument(help="salem2018.", show_default=False)],
+    running: RunOptions,
+    places: PlaceOptions,
+    experiment: ExperimentOptions,
 ) -> None:
     """Repeat a published experiment from nothing, with the controls it lacks.
 
     A run that was broken off goes on where it was.
     """
-    from ecglens.reproduction import ReproductionSettings, Telling, run_reproduction
+    from ecglens.reproduction import Telling, run_reproduction
 
     if paper not in _KNOWN:
         raise UsageError(
             f"unknown experiment {paper!r}{suggest(paper, _KNOWN)}; known: {', '.join(_KNOWN)}"
         )
-    settings = ReproductionSettings(
-        data=data, to=to, mirror=mirror, windows=windows, quick=quick, backbone=backbone,
-        weights=weights, layers=split(layers) if layers else None, folds=folds,
-        bootstrap=bootstrap, n_windows=n_windows, without=split(without or ""), cache=cache,
-        jobs=jobs, random_state=running.random_state,
-    )  # fmt: skip
-    prepared = _planned(settings, out, dry_run=dry_run, as_json=running.json)
-    if dry_run or prepared is None:
+    out, settings = places.out, _settings(places, experiment, running)
+    prepared = _planned(settings, out, dry_run=places.dry_run, as_json=running.json)
+    if places.dry_run or prepared is None:
         return
     telling = Telling(steps=progress, transfers=transfer, say=note)
     found = run_reproduction(out, settings, prepared=prepared, telling=telling)
@@ -132,6 +142,30 @@ def run(
     for text in found.notes:
         say(f"note: {text}")
     say(f"\nThe report is {out / 'report.html'}; results.json and results.md say the same.")
+
+
+def _settings(
+    places: PlaceOptions, experiment: ExperimentOptions, running: RunOptions
+) -> ReproductionSettings:
+    from ecglens.reproduction import ReproductionSettings
+
+    return ReproductionSettings(
+        data=places.data,
+        to=places.to,
+        mirror=places.mirror,
+        windows=places.windows,
+        quick=places.quick,
+        backbone=experiment.backbone,
+        weights=experiment.weights,
+        layers=split(experiment.layers) if experiment.layers else None,
+        folds=experiment.folds,
+        bootstrap=experiment.bootstrap,
+        n_windows=experiment.n_windows,
+        without=split(experiment.without or ""),
+        cache=experiment.cache,
+        jobs=places.jobs,
+        random_state=running.random_state,
+    )
 
 
 def _planned(settings: ReproductionSettings, out: Path, *, dry_run: bool, as_json: bool) -> Any:

@@ -18,7 +18,7 @@ from ecglens.files import cache_folder, make_folder
 if TYPE_CHECKING:
     from ecglens.backbones import Backbone
     from ecglens.recipes import Recipe
-    from ecglens.studies import Describing, Study
+    from ecglens.studies import CurveSettings, Describing, Entry, Study
     from ecglens.windows import Windows
 
 HELP = "Studies: learning curve, databases left out, stress; each leaves a figure and a table."
@@ -51,64 +51,68 @@ class StudyOptions:
     ] = None
 
 
-def learning_curve(
-    source: Source,
-    out: Out,
-    studying: StudyOptions,
-    engine: EngineOptions,
-    running: RunOptions,
+@dataclass(frozen=True)
+class CurveOptions:
+    """How a learning curve is measured, and who learns."""
+
     levels: Annotated[
         str, typer.Option(help="Training people of each class, separated by commas.")
-    ] = "1,2,5,10,20,50,100",
-    draws: Annotated[int, typer.Option(min=1, help="Draws of training people.")] = 5,
+    ] = "1,2,5,10,20,50,100"
+    draws: Annotated[int, typer.Option(min=1, help="Draws of training people.")] = 5
     cnn_draws: Annotated[
         int, typer.Option(min=1, help="The same for the 1-D network, which takes long.")
-    ] = 2,
-    cnn_steps: Annotated[
-        int, typer.Option(min=1, help="Steps of training of the 1-D network.")
-    ] = 600,
+    ] = 2
+    cnn_steps: Annotated[int, typer.Option(min=1, help="Steps of training of the 1-D network.")] = (
+        600
+    )
     learners: Annotated[
         str | None,
         typer.Option(
             help="backbone, imagenet, random, handmade, fusion, cnn1d, separated by commas.",
             show_default="all that can be had",
         ),
-    ] = None,
-    recipe: Annotated[str, typer.Option(help="Images, layers and head of networks.")] = "default",
+    ] = None
+
+
+@dataclass(frozen=True)
+class EntryOptions:
+    """The networks that learn."""
+
+    recipe: Annotated[str, typer.Option(help="Images, layers and head of networks.")] = "default"
     backbone: Annotated[
         str, typer.Option(help="Network that comes with ecglens, or an .onnx file.")
-    ] = "ecglens-s",
+    ] = "ecglens-s"
     imagenet: Annotated[
         str | None, typer.Option(help="A timm network with ImageNet weights, as densenet121.")
-    ] = None,
+    ] = None
     weights: Annotated[
         str, typer.Option(help="Of the timm network: imagenet (download) or a .safetensors file.")
-    ] = "imagenet",
-    cache: Cache = None,
+    ] = "imagenet"
+    cache: Cache = None
+
+
+def learning_curve(
+    source: Source,
+    out: Out,
+    studying: StudyOptions,
+    engine: EngineOptions,
+    running: RunOptions,
+    measuring: CurveOptions,
+    entering: EntryOptions,
 ) -> None:
     """How many people does each way of learning need? Transfer from pictures against others."""
-    from ecglens.studies import CurveSettings, Entry, make_learners, study_learning_curve
+    from ecglens.studies import make_learners, study_learning_curve
 
-    settings = CurveSettings(
-        levels=_numbers(levels),
-        draws=draws,
-        network_draws=cnn_draws,
-        folds=studying.folds,
-        n_bootstrap=studying.bootstrap,
-        random_state=running.random_state,
-    )
+    settings = _curve_settings(measuring, studying, running)
     windows, notes = _open(source, studying, running)
     make_folder(out)
-    entry = Entry(
-        backbone=backbone,
-        imagenet=imagenet,
-        weights=weights,
-        recipe=recipe,
-        network_steps=cnn_steps,
-        random_state=running.random_state,
+    entrants = make_learners(
+        windows,
+        None if measuring.learners is None else split(measuring.learners),
+        _entry(entering, measuring, running),
+        _describing(entering.cache, engine),
+        steps=progress,
     )
-    named = None if learners is None else split(learners)
-    entrants = make_learners(windows, named, entry, _describing(cache, engine), steps=progress)
     study = study_learning_curve(
         windows,
         entrants.learners,
@@ -238,6 +242,34 @@ def _open(
     for text in notes:
         note(text)
     return windows, notes
+
+
+def _curve_settings(
+    measuring: CurveOptions, studying: StudyOptions, running: RunOptions
+) -> CurveSettings:
+    from ecglens.studies import CurveSettings
+
+    return CurveSettings(
+        levels=_numbers(measuring.levels),
+        draws=measuring.draws,
+        network_draws=measuring.cnn_draws,
+        folds=studying.folds,
+        n_bootstrap=studying.bootstrap,
+        random_state=running.random_state,
+    )
+
+
+def _entry(entering: EntryOptions, measuring: CurveOptions, running: RunOptions) -> Entry:
+    from ecglens.studies import Entry
+
+    return Entry(
+        backbone=entering.backbone,
+        imagenet=entering.imagenet,
+        weights=entering.weights,
+        recipe=entering.recipe,
+        network_steps=measuring.cnn_steps,
+        random_state=running.random_state,
+    )
 
 
 def _refuse_training(studying: StudyOptions, network: NetworkOptions) -> None:

@@ -65,7 +65,7 @@ class FeatureDistance:
         return cls(reduce @ axes, means @ axes)
 
     def of(self, space: npt.ArrayLike) -> FloatArray:
-        """Return the distance of each window, shape (n_windows,), from 0; infinite where it is lost.
+        """Return the distance of each window, shape (n_windows,), from 0; infinite if it is lost.
 
         Args:
             space: shape (n_windows, n_features).

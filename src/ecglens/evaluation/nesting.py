@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import UsageError
-from ecglens.evaluation.checks import check_data
+from ecglens.evaluation.checks import Data, check_data
 from ecglens.evaluation.metrics import check_draws
 from ecglens.evaluation.protocols import Progress, fit_predict, subject_folds
 from ecglens.evaluation.results import ProtocolResult
@@ -71,16 +71,12 @@ def evaluate_nested(
         LeakError: a fold has a subject on both sides.
     """
     check_draws(n_bootstrap)
-    if not features or not heads:
-        raise UsageError("a nested choice needs features and heads to choose from, got none")
-    arrays = {key: np.asarray(values) for key, values in features.items()}
-    for key, values in arrays.items():
-        data = check_data(values, labels, subjects, what=f"{'/'.join(key)} ")
+    arrays, data = _checked(features, labels, subjects, heads)
     splits = subject_folds(labels, subjects, n_splits=n_splits, random_state=random_state)
     called, folds = np.empty_like(data.labels), np.empty(len(data.labels), dtype=np.int64)
     chosen: list[Choice] = []
     for number, (train, test) in enumerate(splits):
-        best = sweep_layers(
+        row = sweep_layers(
             {key: values[train] for key, values in arrays.items()},
             data.labels[train],
             data.subjects[train],
@@ -91,12 +87,26 @@ def evaluate_nested(
             n_bootstrap=0,
             n_jobs=n_jobs,
         ).best()
-        chosen.append((best.layer, best.pooling, best.head))
-        X, where = arrays[best.layer, best.pooling], f"fold {number + 1} of {n_splits}, nested"
-        classifier = heads[best.head]
-        called[test] = fit_predict(classifier, X[train], data.labels[train], X[test], where)
+        chosen.append((row.layer, row.pooling, row.head))
+        X, where = arrays[row.layer, row.pooling], f"fold {number + 1} of {n_splits}, nested"
+        called[test] = fit_predict(heads[row.head], X[train], data.labels[train], X[test], where)
         folds[test] = number
         if progress is not None:
             progress(number + 1, n_splits)
     result = summarise("subject", data, data.classes, called, folds, n_bootstrap, random_state)
     return NestedEvaluation(result, tuple(chosen))
+
+
+def _checked(
+    features: Mapping[FeatureKey, npt.ArrayLike],
+    labels: npt.ArrayLike,
+    subjects: npt.ArrayLike,
+    heads: Mapping[str, Any],
+) -> tuple[dict[FeatureKey, npt.NDArray[Any]], Data]:
+    """Return the features as arrays, and the windows; all features are checked with them."""
+    if not features or not heads:
+        raise UsageError("a nested choice needs features and heads to choose from, got none")
+    arrays = {key: np.asarray(values) for key, values in features.items()}
+    for key, values in arrays.items():
+        data = check_data(values, labels, subjects, what=f"{'/'.join(key)} ")
+    return arrays, data

@@ -179,27 +179,16 @@ def explain_window(
         UnreadableWindowError: the window is flat or missing.
         WindowError: it has another length than those of training.
     """
-    window = np.asarray(x, dtype=np.float32)
-    if window.ndim != 1:
-        raise UsageError(f"x must be one window, (n_samples,), got shape {window.shape}")
-    if method not in METHODS:
-        raise UsageError(
-            f"unknown method {method!r}; choose {', '.join(METHODS)}{suggest(method, METHODS)}"
-        )
+    window = _one_window(x)
+    _check_method(method)
     probabilities = model.predict_proba(window[None], fs)[0]
     column = int(probabilities.argmax()) if label is None else class_index(model, label)
     image = model.extractor.draw(window[None], fs)
     measures = model.extractor.measure(window[None], fs)
     features = model.extractor.run_images(image, measures)
-    score = float(score_of(model.head, features, column)[0])
     exact = None if method == "occlusion" else _activation(model, image, column)
     if exact is None and method == "activation":
-        raise UsageError(
-            f"no exact activation for head {model.recipe.head!r} on poolings "
-            f"{', '.join(model.recipe.pooling)}: the head must be svm-linear, logistic or lda and "
-            "every pooling an average (mean, bands<k>, time<k>), without handmade measures; take "
-            "method='occlusion'"
-        )
+        raise UsageError(_no_activation(model))
     heat, baseline = exact or (
         occlusion(model.extractor, model.head, image, column, measures=measures),
         None,
@@ -208,7 +197,7 @@ def explain_window(
     return Explanation(
         label=model.classes[column],
         probability=float(probabilities[column]),
-        score=score,
+        score=float(score_of(model.head, features, column)[0]),
         baseline=baseline,
         heat=heat,
         image=image[0, 0],
@@ -221,6 +210,29 @@ def explain_window(
         record_id=record_id,
         lead=lead,
         lags_s=model.recipe.image.row_lag_s(),
+    )
+
+
+def _one_window(x: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    window = np.asarray(x, dtype=np.float32)
+    if window.ndim != 1:
+        raise UsageError(f"x must be one window, (n_samples,), got shape {window.shape}")
+    return window
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise UsageError(
+            f"unknown method {method!r}; choose {', '.join(METHODS)}{suggest(method, METHODS)}"
+        )
+
+
+def _no_activation(model: RhythmModel) -> str:
+    return (
+        f"no exact activation for head {model.recipe.head!r} on poolings "
+        f"{', '.join(model.recipe.pooling)}: the head must be svm-linear, logistic or lda and "
+        "every pooling an average (mean, bands<k>, time<k>), without handmade measures; take "
+        "method='occlusion'"
     )
 
 

@@ -14,7 +14,8 @@ SUFFIX = ".ecglens"
 def bundled_models() -> dict[str, Path]:
     """Return the file of each model that comes with the package, by name."""
     folder = Path(str(resources.files("ecglens.models"))) / "bundled_files"
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    paths = {path.stem: path for path in folder.glob(f"*{SUFFIX}")}
+    return dict(sorted(paths.items()))
 
 
 def find_model(source: str | os.PathLike[str]) -> Path:

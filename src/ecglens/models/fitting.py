@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -97,11 +98,7 @@ def fit_model(
         EvaluationError: fewer than two classes, or too few subjects to calibrate.
         UsageError: ``alpha`` is out of range.
     """
-    if (windows.labels == "").any():
-        raise WindowError(
-            f"{int((windows.labels == '').sum())} of {len(windows)} windows have no label; "
-            "training needs one on each"
-        )
+    _check_labels(windows)
     if alpha is not None:
         check_level(alpha, "alpha")
     n_splits = _calibration_folds(windows)
@@ -114,16 +111,7 @@ def fit_model(
         random_state=random_state,
     )
     classes = tuple(str(label) for label in head.classes_)
-    rule, change = RejectRule.never(classes), RhythmChange.none(classes, windows.length_s)
-    card = {**_card(windows, random_state), "calibration_folds": n_splits}
-    if alpha is not None or smooth:
-        held_out = hold_out(head, features, windows)
-        if alpha is not None:
-            rule = held_out.rule(alpha)
-            card["abstention"] = held_out.figures(alpha)
-        if smooth:
-            tracks = np.char.add(np.char.add(windows.records, "\n"), windows.leads)
-            change = RhythmChange.fit(held_out, rule, tracks, windows.start_s, windows.length_s)
+    decided = _decisions(head, features, windows, alpha, smooth=smooth)
     return RhythmModel(
         classes=classes,
         fs=windows.fs,
@@ -131,11 +119,55 @@ def fit_model(
         recipe=recipe,
         backbone=backbone,
         head=head,
-        card=card,
-        reject_rule=rule,
-        rhythm_change=change,
+        card={
+            **_card(windows, random_state),
+            "calibration_folds": n_splits,
+            **({} if decided.abstention is None else {"abstention": decided.abstention}),
+        },
+        reject_rule=decided.rule,
+        rhythm_change=decided.change,
         distance=FeatureDistance.fit(feature_space(head, features), windows.labels),
     )
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """When a window is claimed, how rhythms change, and what abstention costs, if it was fitted."""
+
+    rule: RejectRule
+    change: RhythmChange
+    abstention: dict[str, Any] | None = None
+
+
+def _decisions(
+    head: Any,
+    features: npt.NDArray[np.float32],
+    windows: Windows,
+    alpha: float | None,
+    *,
+    smooth: bool,
+) -> _Decisions:
+    """Fit what is asked for on people the head had not seen."""
+    classes = tuple(str(label) for label in head.classes_)
+    rule, change = RejectRule.never(classes), RhythmChange.none(classes, windows.length_s)
+    if alpha is None and not smooth:
+        return _Decisions(rule, change)
+    held_out = hold_out(head, features, windows)
+    abstention = None
+    if alpha is not None:
+        rule, abstention = held_out.rule(alpha), held_out.figures(alpha)
+    if smooth:
+        tracks = np.char.add(np.char.add(windows.records, "\n"), windows.leads)
+        change = RhythmChange.fit(held_out, rule, tracks, windows.start_s, windows.length_s)
+    return _Decisions(rule, change, abstention)
+
+
+def _check_labels(windows: Windows) -> None:
+    if (windows.labels == "").any():
+        raise WindowError(
+            f"{int((windows.labels == '').sum())} of {len(windows)} windows have no label; "
+            "training needs one on each"
+        )
 
 
 def hold_out(head: Any, features: npt.NDArray[np.float32], windows: Windows) -> HeldOut:

@@ -1,10 +1,11 @@
-"""Whether a recording looks as if it was read at a wrong sampling rate."""
+"""What to mind: a sampling rate that looks wrong, and stretches that show no heart."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from ecglens.quality import SILENT, SILENT_MV
 from ecglens.records import Recording
 from ecglens.rhythm_features import RHYTHM_NAMES, measure_rhythm
 from ecglens.signals import unreadable_reasons
@@ -50,6 +51,27 @@ def doubts_of_rate(
         No sentence, or one.
     """
     return _of_heart_rate(heart_rate, n_readable) or _of_width(record, row)
+
+
+def doubts_of_silence(
+    reasons: npt.NDArray[np.str_], stretch_s: npt.NDArray[np.float64]
+) -> list[str]:
+    """Say that windows show no heart at work, which a person has to look at.
+
+    Args:
+        reasons: why each window has no class, ``""`` where it has one.
+        stretch_s: seconds that each speaks for.
+
+    Returns:
+        No sentence, or one.
+    """
+    silent = reasons == SILENT
+    if not silent.any():
+        return []
+    return [
+        f'{float(stretch_s[silent].sum()):.0f} s are called "{SILENT}": no beats and less than '
+        f"{SILENT_MV:g} mV; asystole, fine fibrillation or a lead that shows no heart: look at them"
+    ]
 
 
 def _of_heart_rate(heart_rate: npt.NDArray[np.float64], n_readable: int) -> list[str]:

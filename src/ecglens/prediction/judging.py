@@ -14,7 +14,7 @@ from ecglens.beats import heart_rates
 from ecglens.databases import subject_of
 from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
-from ecglens.prediction.doubts import doubts_of_rate
+from ecglens.prediction.doubts import doubts_of_rate, doubts_of_silence
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
@@ -105,15 +105,30 @@ def predict_record(
         OutputError: the journal cannot be written.
         UsageError: ``hop_s`` is out of range.
     """
+    rule = _window_rule(model, leads, hop_s)
+    rows = lead_rows(record, rule.leads)
+    evidence = join_leads(_gather(model, record, rule, rows, journal, progress))
+    timeline = _decided(model, record, rule, rows, evidence)
+    return replace(timeline, notes=_notes(model, record, rows[0], timeline))
+
+
+def _window_rule(model: WindowClassifier, leads: LeadChoice, hop_s: float | None) -> WindowRule:
     if hop_s is not None and not 0 < hop_s <= model.length_s:
         raise UsageError(
             f"hop must be over 0 and up to the window's {model.length_s:g} s, got {hop_s:g} s; "
             "a longer hop would leave time unjudged"
         )
-    rule = WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
-    rows = lead_rows(record, rule.leads)
-    judged = _gather(model, record, rule, rows, journal, progress)
-    evidence = join_leads(judged)
+    return WindowRule(length_s=model.length_s, hop_s=hop_s, fs=model.fs, leads=leads)
+
+
+def _decided(
+    model: WindowClassifier,
+    record: Recording,
+    rule: WindowRule,
+    rows: Sequence[int],
+    evidence: Evidence,
+) -> Timeline:
+    """Return what is decided of all windows, read together; without notes."""
     decision = decide(
         evidence.probabilities,
         evidence.distances,
@@ -122,7 +137,7 @@ def predict_record(
         model.reject_rule,
         model.rhythm_change,
     )
-    timeline = Timeline(
+    return Timeline(
         record_id=record.record_id,
         lead="+".join(record.lead_names[row] for row in rows),
         duration_s=record.duration_s,
@@ -137,7 +152,6 @@ def predict_record(
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
     )
-    return replace(timeline, notes=_notes(model, record, rows[0], timeline))
 
 
 def _gather(
@@ -157,7 +171,7 @@ def _gather(
             place = (row, len(parts))
             part = None if journal is None else journal.load(*place)
             if part is None or len(part) != len(windows):
-                part = _judge(model, windows)
+                part = _judge(model, windows, in_mv=record.leads[row].in_mv)
                 if journal is not None:
                     journal.save(*place, part)
             parts.append(part)
@@ -168,9 +182,9 @@ def _gather(
     return judged
 
 
-def _judge(model: WindowClassifier, windows: Windows) -> Evidence:
+def _judge(model: WindowClassifier, windows: Windows, *, in_mv: bool) -> Evidence:
     """Return what can be said of each window by itself."""
-    quality = measure_quality(windows.X, windows.fs)
+    quality = measure_quality(windows.X, windows.fs, in_mv=in_mv)
     readable = quality.readable
     probabilities = np.full((len(windows), len(model.classes)), np.nan)
     distances = np.full(len(windows), np.nan)
@@ -205,4 +219,5 @@ def _notes(
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     n_readable = int((timeline.labels != UNREADABLE).sum())
     notes += doubts_of_rate(record, row, timeline.heart_rate, n_readable)
+    notes += doubts_of_silence(timeline.reasons, timeline.stretch_s)
     return tuple(notes)

@@ -30,6 +30,7 @@ class Episode:
             None where it has none.
         lead: the lead that was judged.
         n_windows: how many windows the episode was merged from.
+        reason: why most of its windows have no class; ``""`` where they have one.
     """
 
     start_s: float
@@ -38,6 +39,7 @@ class Episode:
     probability: float | None
     lead: str
     n_windows: int
+    reason: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -100,6 +102,7 @@ class Timeline:
             if label in self.classes:
                 column = self.posteriors[first:last, self.classes.index(label)]
                 probability = float(column.mean())
+            reasons, counts = np.unique(self.reasons[first:last], return_counts=True)
             yield Episode(
                 start_s=float(bounds[first]),
                 end_s=float(bounds[last]),
@@ -107,6 +110,7 @@ class Timeline:
                 probability=probability,
                 lead=self.lead,
                 n_windows=last - first,
+                reason=str(reasons[counts.argmax()]),
             )
 
     def _bounds(self) -> Numbers:

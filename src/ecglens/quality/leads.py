@@ -75,8 +75,9 @@ def rate_leads(
     # In the middle of equal parts, so that putting on and taking off the electrodes count little.
     middle = (np.arange(n_stretches) + 0.5) * (record.n_samples / n_stretches)
     starts = np.unique(np.clip(np.round(middle - size / 2), 0, record.n_samples - size))
+    in_mv = np.array([record.leads[row].in_mv for row in rows])
     looks = [
-        measure_quality(record.read(start, start + size, rows), record.fs, limits)
+        measure_quality(record.read(start, start + size, rows), record.fs, limits, in_mv=in_mv)
         for start in starts.astype(int).tolist()
     ]
     readable = np.mean([look.readable for look in looks], axis=0).tolist()

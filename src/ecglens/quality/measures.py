@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ecglens.errors import UsageError, WindowError
 from ecglens.quality.clipping import clipped_share
+from ecglens.quality.silence import SILENT, SILENT_MV, SILENT_S, silent_windows
 from ecglens.records import check_fs
 from ecglens.signals import MAX_MISSING_SHARE, fill_gaps, still_share, unreadable_reasons
 
@@ -17,7 +18,8 @@ Floats = npt.NDArray[np.float64]
 StrArray = npt.NDArray[np.str_]
 
 REASONS = ("missing", "flat", "saturated", "mains", "muscle", "motion")
-"""Why a window may be unreadable, the first counting where several are equally bad."""
+"""Why a window may be unreadable, the first counting where several are equally bad; where none
+holds, :data:`ecglens.quality.SILENT` may."""
 
 ECG_BAND_HZ = (1.0, 30.0)
 """Where the power of P-QRS-T and of ventricular fibrillation lies (Clifford et al. 2012)."""
@@ -46,6 +48,8 @@ class QualityLimits:
         mains: height (peak to peak) of the mains line over that of the ECG.
         muscle: rms of 32 to 48 Hz between the beats over that of 1 to 30 Hz.
         motion: height of the baseline's largest swing in 2 s over that of the ECG.
+        silent_mv: height in mV below which four seconds of a window must not lie where no beats
+            can be counted.
 
     Raises:
         UsageError: a limit is not above 0.
@@ -55,6 +59,7 @@ class QualityLimits:
     mains: float = 2.0
     muscle: float = 0.45
     motion: float = 3.0
+    silent_mv: float = SILENT_MV
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -69,10 +74,13 @@ class Quality:
 
     Attributes:
         score: 1 for a clean window, 0.5 at the limit of what is readable, 0 for nothing.
-        reasons: ``""`` for a readable window, else the worst of :data:`REASONS`.
+        reasons: ``""`` for a readable window, else the worst of :data:`REASONS`, or
+            :data:`ecglens.quality.SILENT`.
         missing: share of missing samples.
         flat: share of half-second blocks without a signal.
         saturated: and the other measures: see :class:`QualityLimits`.
+        quiet: peak to peak (1 to 30 Hz) that the quietest four seconds do not exceed, in the unit
+            of the windows; NaN where a window is too short to tell.
     """
 
     score: Floats
@@ -83,6 +91,7 @@ class Quality:
     mains: Floats
     muscle: Floats
     motion: Floats
+    quiet: Floats
 
     def __len__(self) -> int:
         return len(self.score)
@@ -93,7 +102,13 @@ class Quality:
         return np.asarray(self.reasons == "")
 
 
-def measure_quality(X: npt.ArrayLike, fs: float, limits: QualityLimits | None = None) -> Quality:
+def measure_quality(
+    X: npt.ArrayLike,
+    fs: float,
+    limits: QualityLimits | None = None,
+    *,
+    in_mv: bool | npt.NDArray[np.bool_] = False,
+) -> Quality:
     """Measure the quality of every window by itself.
 
     All but ``flat`` compares the window with itself, so that offset, gain, sign and unit change
@@ -101,10 +116,14 @@ def measure_quality(X: npt.ArrayLike, fs: float, limits: QualityLimits | None = 
     heaviest, and a window of a score under 0.5 is unreadable. What
     :func:`ecglens.signals.unreadable_reasons` refuses is unreadable too, with score 0.
 
+    Where amplitudes are known, a window that is free of faults, for four seconds lower than
+    ``limits.silent_mv`` and without beats is :data:`ecglens.quality.SILENT`, with score 0.
+
     Args:
         X: windows in mV (or any unit), shape (n_windows, n_samples); NaN marks missing samples.
         fs: rate in Hz. Mains are seen from 104 Hz (50 Hz) or 124 Hz (60 Hz) on, muscle from 100 Hz.
         limits: of the measures.
+        in_mv: whether amplitudes are known to be in mV, for all windows or for each.
 
     Raises:
         UsageError: ``fs`` is out of range.
@@ -117,8 +136,8 @@ def measure_quality(X: npt.ArrayLike, fs: float, limits: QualityLimits | None = 
             f"X has shape {array.shape}; it must be (n_windows, n_samples) with 1 sample or more"
         )
     limits = limits or QualityLimits()
-    measures = {name: np.zeros(len(array)) for name in REASONS}
-    refused = np.full(len(array), "", dtype="<U9")
+    measures = {name: np.zeros(len(array)) for name in (*REASONS, "quiet")}
+    refused = np.full(len(array), "", dtype="<U16")
     for start in range(0, len(array), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         refused[part] = unreadable_reasons(array[part], fs)
@@ -127,9 +146,12 @@ def measure_quality(X: npt.ArrayLike, fs: float, limits: QualityLimits | None = 
     weights = np.stack([measures[name] / _limit(name, limits) for name in REASONS])
     score = 1 / (1 + np.square(weights.max(axis=0)))
     worst = np.array(REASONS)[weights.argmax(axis=0)]
-    reasons = np.where(score < 0.5, worst, "")
+    faults = np.where(score < 0.5, worst, "")
+    looked_at = (refused == "") & (faults == "") & np.asarray(in_mv)
+    known_mv = np.where(looked_at, measures["quiet"], np.nan)
+    refused[silent_windows(array, fs, known_mv, limits.silent_mv)] = SILENT
     score[refused != ""] = 0.0
-    return Quality(score=score, reasons=np.where(refused != "", refused, reasons), **measures)
+    return Quality(score=score, reasons=np.where(refused != "", refused, faults), **measures)
 
 
 def _limit(name: str, limits: QualityLimits) -> float:
@@ -138,17 +160,19 @@ def _limit(name: str, limits: QualityLimits) -> float:
 
 
 def _measure(X: FloatArray, fs: float) -> dict[str, Floats]:
-    """Return every measure of some windows, 0 where a window holds too little to tell."""
+    """Return every measure of some windows, 0 ("quiet" NaN) where one holds too little to tell."""
     finite = np.isfinite(X)
     known = np.where(finite, X, np.nan)
     missing = 1 - finite.mean(axis=-1)
     flat = still_share(known, fs)
     signal = fill_gaps(known)
     if signal.shape[-1] < max(4, fs):
-        nothing = np.zeros(len(X))
-        return dict(zip(REASONS, (missing, flat, *[nothing] * 4), strict=True))
+        nothing, unknown = np.zeros(len(X)), np.full(len(X), np.nan)
+        names = (*REASONS, "quiet")
+        return dict(zip(names, (missing, flat, *[nothing] * 4, unknown), strict=True))
     # Counts may be as large as floats can be; their squares must not overflow.
-    signal = signal / np.maximum(np.abs(signal).max(axis=-1, keepdims=True), _TINY)
+    largest = np.maximum(np.abs(signal).max(axis=-1, keepdims=True), _TINY)
+    signal = signal / largest
     signal -= signal.mean(axis=-1, keepdims=True)
     spectrum, hz = _spectrum(signal, fs)
     ecg = _band(spectrum, hz, ECG_BAND_HZ, signal.shape[-1])
@@ -160,6 +184,7 @@ def _measure(X: FloatArray, fs: float) -> dict[str, Floats]:
         "mains": _mains_height(spectrum, hz, signal.shape[-1]) / height,
         "muscle": _muscle_floor(spectrum, hz, signal.shape[-1], fs) / _strength(ecg, fs),
         "motion": _swing(signal, fs) / height,
+        "quiet": _quiet(ecg, fs) * largest[:, 0].astype(np.float64),
     }
 
 
@@ -198,6 +223,14 @@ def _height(signal: FloatArray, fs: float) -> Floats:
     blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
     height = np.median(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
     return np.asarray(np.maximum(height.astype(np.float64), _TINY))
+
+
+def _quiet(signal: FloatArray, fs: float) -> Floats:
+    """Return the height that the quietest four seconds stay within, in blocks of two."""
+    blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
+    heights = np.sort(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
+    n_blocks = round(SILENT_S / _HEIGHT_BLOCK_S)
+    return np.asarray(heights[:, min(n_blocks, heights.shape[1]) - 1], dtype=np.float64)
 
 
 def _strength(signal: FloatArray, fs: float) -> Floats:

@@ -183,7 +183,9 @@ def _may_be_ecg(lead: LeadName) -> bool:
 
 def _named(lead: LeadName, row: int) -> Lead:
     name = lead.name or f"lead{row + 1}"
-    return Lead(name) if mv_per_unit(lead.unit) is not None else Lead(name, lead.unit)
+    if mv_per_unit(lead.unit) is None:
+        return Lead(name, lead.unit)
+    return Lead(name, assumed=not lead.unit)
 
 
 class _MillivoltSamples:

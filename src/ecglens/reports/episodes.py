@@ -87,10 +87,9 @@ def _table(timeline: Timeline, rows: Sequence[Ranked], caption: str) -> Table:
 
 
 def _row(timeline: Timeline, episode: Episode, part: slice) -> tuple[Cell | str, ...]:
-    reasons, counts = np.unique(timeline.reasons[part], return_counts=True)
     pulse = rank_of(episode.label) > 0
     return (
-        Cell(episode.label, str(reasons[counts.argmax()]), episode.label),
+        Cell(episode.label, episode.reason, episode.label),
         clock(episode.start_s),
         clock(episode.end_s),
         duration(episode.duration_s),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ecglens.evaluation.tables import counted
 from ecglens.plots import render_inline
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE, Episode, Timeline
+from ecglens.quality import SILENT
 from ecglens.records import Recording
 from ecglens.reports.blocks import (
     Block,
@@ -85,7 +86,8 @@ def make_page(
 def headline(summary: Mapping[str, Any]) -> str:
     """Return what was found in a sentence or two, the most urgent first."""
     if not summary["readable_s"]:
-        return f"Nothing could be judged: all {duration(summary['covered_s'])} are unreadable."
+        nothing = f"Nothing could be judged: all {duration(summary['covered_s'])} are unreadable."
+        return " ".join(filter(None, (*_silence(summary), nothing)))
     burden, seconds, share = summary["burden"], summary["seconds"], summary["share"]
     classes = [label for label in burden if label not in (INCONCLUSIVE, UNREADABLE, NORMAL)]
     classes.sort(key=lambda label: (rank_of(label), -seconds[label], label))
@@ -99,7 +101,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         for label in (NORMAL, INCONCLUSIVE)
         if seconds.get(label)
     ]
-    sentences = ["; ".join(said)] if said else []
+    sentences = [*_silence(summary), "; ".join(said)] if said else _silence(summary)
     if rest:
         sentences.append(f"{'The rest is ' if said else ''}{', '.join(rest)}")
     if seconds[UNREADABLE]:
@@ -107,7 +109,15 @@ def headline(summary: Mapping[str, Any]) -> str:
             f"{duration(seconds[UNREADABLE])} ({per_cent(share[UNREADABLE])} of the recording) "
             "could not be read"
         )
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
+    return " ".join(f"{text[0].upper()}{text[1:].removesuffix('.')}." for text in sentences)
+
+
+def _silence(summary: Mapping[str, Any]) -> list[str]:
+    """Say how long no heart was seen at work, before all else: it may be asystole."""
+    seconds = summary["reasons"][UNREADABLE].get(SILENT)
+    return (
+        [f"No beats and hardly any signal for {duration(seconds)} ({SILENT})."] if seconds else []
+    )
 
 
 def _found(label: str, burden: Mapping[str, Any], seconds: float, share: float) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ecglens.studies.databases import DatabaseSettings, study_databases
+from ecglens.studies.databases import study_databases
+from ecglens.studies.databases_plan import DatabaseSettings
 from ecglens.studies.entrants import NAMES, Entrants, Entry, make_learners
 from ecglens.studies.examined import FoldModels, SavedModel, StressSettings
 from ecglens.studies.learners import Learner, recipe_learner
-from ecglens.studies.learning_curve import CurveSettings, study_learning_curve
+from ecglens.studies.learning_curve import study_learning_curve
+from ecglens.studies.learning_plan import CurveSettings
 from ecglens.studies.material import Describing, read_study_windows, thin_out, usable_windows
 from ecglens.studies.stress import study_stress
 from ecglens.studies.stresses import all_stresses

@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ecglens.errors import EvaluationError
-from ecglens.evaluation import Score, subject_folds
-from ecglens.evaluation.metrics import check_draws, score_confusions, subject_confusions
-from ecglens.evaluation.tables import counted
-from ecglens.reports import Cell, Table
 from ecglens.studies.cells import Cells
-from ecglens.studies.databases_figure import plot_databases
-from ecglens.studies.learners import Index, Learner, learnt_answers
+from ecglens.studies.databases_outcome import Answers, outcomes_of
+from ecglens.studies.databases_plan import (
+    DatabaseSettings,
+    Plan,
+    names_of,
+    plans_of,
+    shared_classes,
+)
+from ecglens.studies.databases_report import report_of
+from ecglens.studies.learners import Learner, learnt_answers
 from ecglens.studies.material import Steps, quiet
-from ecglens.studies.study import CELLS, Study, score_cell
+from ecglens.studies.study import CELLS, Study
 from ecglens.windows import Windows
-
-LEFT_OUT, IN_MIX, WITHIN = "left out", "in the mix", "within"
-
-Fit = tuple[str, Index, Index]
-"""Name of a fit for messages, training windows and test windows."""
-
-
-@dataclass(frozen=True)
-class DatabaseSettings:
-    """How databases are compared.
-
-    Attributes:
-        folds: subject-wise folds of the mix, and within a database where its people allow.
-        n_bootstrap: draws of people behind the 95 % limits.
-        random_state: seed of folds, limits and learner.
-    """
-
-    folds: int = 5
-    n_bootstrap: int = 1000
-    random_state: int = 0
-
-    def __post_init__(self) -> None:
-        check_draws(self.n_bootstrap)
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """How one database fares under one protocol.
-
-    Attributes:
-        database: its name.
-        protocol: ``"left out"`` (trained on all other databases), ``"in the mix"``
-            (subject-wise folds over all databases) or ``"within"`` (subject-wise folds over this
-            one alone).
-        n_windows: windows tested.
-        n_subjects: people tested.
-        accuracy: share of windows that were right.
-        macro_f1: mean F1 over the classes tested.
-        sensitivity: of each class that was tested.
-    """
-
-    database: str
-    protocol: str
-    n_windows: int
-    n_subjects: int
-    accuracy: Score
-    macro_f1: Score
-    sensitivity: dict[str, Score]
 
 
 def study_databases(
@@ -107,12 +62,25 @@ def study_databases(
     shared = shared_classes(windows)
     if not shared:
         raise EvaluationError(
-            f"no class is in two databases or more ({', '.join(_names(windows))}); leaving one out "
-            "needs windows of a class from another; add a database"
+            f"no class is in two databases or more ({', '.join(names_of(windows))}); leaving one "
+            "out needs windows of a class from another; add a database"
         )
-    plans, more_notes = _plans(windows, settings, shared)
-    cells = Cells(folder / CELLS)
-    answers: dict[tuple[str, str], Index] = {}
+    plans, more_notes = plans_of(windows, settings, shared)
+    answers = _answers(windows, learner, plans, Cells(folder / CELLS), settings, steps)
+    outcomes = tuple(outcomes_of(windows, shared, answers, settings))
+    return report_of(windows, learner, outcomes, settings, described or {}, (*more_notes, *notes))
+
+
+def _answers(
+    windows: Windows,
+    learner: Learner,
+    plans: Sequence[Plan],
+    cells: Cells,
+    settings: DatabaseSettings,
+    steps: Steps,
+) -> Answers:
+    """Return what is said of every window under each plan, -1 where it is not tested."""
+    answers: Answers = {}
     todo = sum(len(plan.fits) for plan in plans)
     done = 0
     with steps("databases") as step:
@@ -125,248 +93,4 @@ def study_databases(
                 done += 1
                 step(done, todo)
             answers[plan.protocol, plan.database] = said
-    outcomes = tuple(_outcomes(windows, shared, answers, settings))
-    return _study(windows, learner, outcomes, settings, described or {}, (*more_notes, *notes))
-
-
-def shared_classes(windows: Windows) -> dict[str, tuple[str, ...]]:
-    """Return the classes of each database that another has too; none without any."""
-    held = {
-        name: set(windows.labels[windows.databases == name].tolist()) for name in _names(windows)
-    }
-    shared = {
-        name: tuple(sorted(c for c in held[name] if any(c in held[o] for o in held if o != name)))
-        for name in held
-    }
-    return {name: classes for name, classes in shared.items() if classes}
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """The fits of one protocol; of one database, or ``""`` for all."""
-
-    protocol: str
-    database: str
-    fits: list[Fit]
-
-
-def _names(windows: Windows) -> list[str]:
-    return [str(name) for name in np.unique(windows.databases)]
-
-
-def _plans(
-    windows: Windows, settings: DatabaseSettings, shared: dict[str, tuple[str, ...]]
-) -> tuple[list[_Plan], list[str]]:
-    """Return all fits, and notes on what cannot be judged."""
-    everything = np.arange(len(windows))
-    plans: list[_Plan] = []
-    notes: list[str] = []
-    for name, classes in shared.items():
-        test = everything[(windows.databases == name) & np.isin(windows.labels, classes)]
-        train = everything[windows.databases != name]
-        if len(np.unique(windows.labels[train])) < 2:
-            notes.append(f"{name} cannot be left out: the others teach one class alone")
-            continue
-        plans.append(_Plan(LEFT_OUT, name, [(f"{name} left out", train, test)]))
-    mix = _folds(windows, everything, settings.folds, settings.random_state, "the mix")
-    plans.append(_Plan(IN_MIX, "", mix))
-    notes += [
-        f"{name} has no class that another database has, so it cannot be left out"
-        for name in _names(windows)
-        if name not in shared
-    ]
-    for name in _names(windows):
-        try:
-            fits = _within(windows, name, settings)
-        except EvaluationError as error:
-            notes.append(f"within {name}: {error}")
-            continue
-        if fits:
-            plans.append(_Plan(WITHIN, name, fits))
-    return plans, notes
-
-
-def _within(windows: Windows, name: str, settings: DatabaseSettings) -> list[Fit]:
-    """Return the folds within a database over its classes of two people or more."""
-    here = np.flatnonzero(windows.databases == name)
-    people = {
-        label: len(np.unique(windows.subjects[here[windows.labels[here] == label]]))
-        for label in np.unique(windows.labels[here]).tolist()
-    }
-    classes = [label for label, n in people.items() if n > 1]
-    if len(classes) < 2:
-        return []
-    index = here[np.isin(windows.labels[here], classes)]
-    n_folds = min(settings.folds, *(people[label] for label in classes))
-    return _folds(windows, index, n_folds, settings.random_state, f"within {name}")
-
-
-def _folds(windows: Windows, index: Index, n_folds: int, seed: int, where: str) -> list[Fit]:
-    labels, subjects = windows.labels[index], windows.subjects[index]
-    folds = subject_folds(labels, subjects, n_splits=n_folds, random_state=seed)
-    return [
-        (f"{where}, fold {number} of {n_folds}", index[train], index[test])
-        for number, (train, test) in enumerate(folds, start=1)
-    ]
-
-
-def _outcomes(
-    windows: Windows,
-    shared: dict[str, tuple[str, ...]],
-    answers: dict[tuple[str, str], Index],
-    settings: DatabaseSettings,
-) -> Iterator[Outcome]:
-    for name in _names(windows):
-        here = windows.databases == name
-        common = np.flatnonzero(here & np.isin(windows.labels, shared.get(name, ())))
-        if len(common):
-            for protocol, key in ((LEFT_OUT, name), (IN_MIX, "")):
-                if (protocol, key) in answers:
-                    said = answers[protocol, key]
-                    yield _outcome(windows, common, said, name, protocol, settings)
-        if (WITHIN, name) in answers:
-            said = answers[WITHIN, name]
-            index = np.flatnonzero(said >= 0)
-            yield _outcome(windows, index, said, name, WITHIN, settings)
-
-
-def _outcome(
-    windows: Windows,
-    index: Index,
-    said: Index,
-    database: str,
-    protocol: str,
-    settings: DatabaseSettings,
-) -> Outcome:
-    """Return the scores of some windows."""
-    codes = np.searchsorted(windows.classes, windows.labels[index])
-    people, who = np.unique(windows.subjects[index], return_inverse=True)
-    confusions = subject_confusions(codes, said[index], who, len(windows.classes))
-    accuracy, macro_f1, scores = score_confusions(
-        confusions, n_bootstrap=settings.n_bootstrap, random_state=settings.random_state
-    )
-    return Outcome(
-        database=database,
-        protocol=protocol,
-        n_windows=len(index),
-        n_subjects=len(people),
-        accuracy=accuracy,
-        macro_f1=macro_f1,
-        sensitivity={
-            name: scores[i]["sensitivity"]
-            for i, name in enumerate(windows.classes)
-            if (codes == i).any()
-        },
-    )
-
-
-def _study(
-    windows: Windows,
-    learner: Learner,
-    outcomes: tuple[Outcome, ...],
-    settings: DatabaseSettings,
-    described: dict[str, Any],
-    notes: Sequence[str],
-) -> Study:
-    return Study(
-        name="databases",
-        title="Does it hold for a recorder it has not seen?",
-        said=_said(learner, outcomes),
-        settings={
-            "windows": len(windows),
-            "subjects": len(np.unique(windows.subjects)),
-            "learner": learner.title,
-            **asdict(settings),
-            **described,
-        },
-        rows=tuple(_rows(outcomes)),
-        tables=(_table(windows, outcomes),),
-        figure=plot_databases(outcomes, windows.classes),
-        alt="Macro-F1 and the sensitivity of each class by database: left out of training, in the "
-        "mix, and within the database alone.",
-        notes=(
-            "Macro-F1 is over the classes tested. 'left out' and 'in the mix' test the same "
-            "windows, of classes that another database has; 'within' tells apart the classes of "
-            "one database by its own people. Limits (95 %) are from drawing people anew.",
-            *notes,
-        ),
-        classes=windows.classes,
-    )
-
-
-def _rows(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
-    for one in outcomes:
-        first = {
-            "database": one.database,
-            "protocol": one.protocol,
-            "windows": one.n_windows,
-            "subjects": one.n_subjects,
-        }
-        yield {**first, "score": "macro_f1", "class": "", **one.macro_f1.to_dict()}
-        yield {**first, "score": "accuracy", "class": "", **one.accuracy.to_dict()}
-        for name, score in one.sensitivity.items():
-            yield {**first, "score": "sensitivity", "class": name, **score.to_dict()}
-
-
-def _table(windows: Windows, outcomes: Sequence[Outcome]) -> Table:
-    rows: list[tuple[Cell | str, ...]] = []
-    for one in outcomes:
-        scores = [one.sensitivity.get(name) for name in windows.classes]
-        rows.append(
-            (
-                one.database,
-                one.protocol,
-                f"{one.n_windows} of {one.n_subjects}",
-                score_cell(one.macro_f1),
-                score_cell(one.accuracy),
-                *("" if score is None else score_cell(score) for score in scores),
-            )
-        )
-    return Table(
-        head=(
-            "database",
-            "trained",
-            "windows of people",
-            "macro-F1",
-            "accuracy",
-            *(f"sensitivity {name}" for name in windows.classes),
-        ),
-        rows=rows,
-        left=2,
-    )
-
-
-def _said(learner: Learner, outcomes: Sequence[Outcome]) -> str:
-    """Return the answer in sentences."""
-    out = _by_database(outcomes, LEFT_OUT)
-    # One that cannot be left out is not compared.
-    mix = {name: one for name, one in _by_database(outcomes, IN_MIX).items() if name in out}
-    falls = {name: mix[name].macro_f1.value - out[name].macro_f1.value for name in out}
-    worst = max(falls, key=lambda name: falls[name])
-    mean_mix, mean_out = (_mean(side, lambda one: one.macro_f1.value) for side in (mix, out))
-    parts = [
-        f"New people of a database that {learner.title} learnt from have macro-F1 {mean_mix:.3f} "
-        f"in the mean of {counted(len(mix), 'database')}; left out of training, {mean_out:.3f}."
-    ]
-    if falls[worst] > 0:
-        parts.append(
-            f"{worst} loses most: {mix[worst].macro_f1.value:.3f} to "
-            f"{out[worst].macro_f1.value:.3f}."
-        )
-    within = _by_database(outcomes, WITHIN)
-    if within:
-        least = min(within.values(), key=lambda one: one.macro_f1.value)
-        classes = " and ".join(least.sensitivity)
-        parts.append(
-            f"By its own people alone, {least.database} is the hardest to tell apart "
-            f"({classes}): macro-F1 {least.macro_f1.value:.3f}."
-        )
-    return " ".join(parts)
-
-
-def _by_database(outcomes: Sequence[Outcome], protocol: str) -> dict[str, Outcome]:
-    return {one.database: one for one in outcomes if one.protocol == protocol}
-
-
-def _mean(side: dict[str, Outcome], value: Callable[[Outcome], float]) -> float:
-    return float(np.mean([value(one) for one in side.values()]))
+    return answers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,9 +20,7 @@ from ecglens.plots.style import (
     set_title,
     tidy,
 )
-
-if TYPE_CHECKING:
-    from ecglens.studies.databases import Outcome
+from ecglens.studies.databases_outcome import Outcome
 
 _WORDS = {
     "in the mix": "new people of databases in training",

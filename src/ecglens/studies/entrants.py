@@ -19,7 +19,7 @@ from ecglens.studies.learners import (
     network_classifier,
     recipe_learner,
 )
-from ecglens.studies.learning_curve import SCRATCH
+from ecglens.studies.learning_plan import SCRATCH
 from ecglens.studies.material import Describing, Steps, quiet
 from ecglens.studies.signal_network import signals_for_network, torch_is_here
 from ecglens.windows import Windows

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.classifiers import feature_space
-from ecglens.evaluation import Score
-from ecglens.evaluation.metrics import none_if_nan, score_confusions, subject_confusions
 from ecglens.features import Extractor, concatenate_outputs
 from ecglens.models import RhythmModel
-from ecglens.reports import Cell, Table
 from ecglens.signals import fill_gaps, unreadable_reasons
 from ecglens.studies.cells import Cells, key_of
 from ecglens.studies.examined import Examined, StressSettings
 from ecglens.studies.learners import Index
 from ecglens.studies.material import Steps, quiet
-from ecglens.studies.stress_figure import plot_stress
+from ecglens.studies.stress_level import level_of
+from ecglens.studies.stress_report import report_of
 from ecglens.studies.stresses import CLEAN, FloatArray, Stress, all_stresses
-from ecglens.studies.study import CELLS, Study, score_cell
+from ecglens.studies.study import CELLS, Study
 from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
-
-_LOSS = 0.05
-"""A fall of macro-F1 that is spoken of."""
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """What became of one stress.
-
-    Attributes:
-        stress: kind and level.
-        accuracy: share of windows called rightly, when every window must get a class; one that
-            cannot be read counts as wrong.
-        macro_f1: mean F1 over the classes, likewise.
-        sensitivity: of each class that occurs, likewise.
-        readable: share of windows that can be read.
-        claimed: share that the reject rule lets a class claim; none that cannot be read.
-        right: share of those that are right; NaN where none is claimed.
-    """
-
-    stress: Stress
-    accuracy: Score
-    macro_f1: Score
-    sensitivity: dict[str, Score]
-    readable: float
-    claimed: float
-    right: float
 
 
 def study_stress(
@@ -99,9 +69,9 @@ def study_stress(
             def compute(stress: Stress = stress) -> dict[str, list[int]]:
                 return judge(stress)
 
-            levels.append(_level(windows, examined, stress, cells.get(key, compute), settings))
+            levels.append(level_of(windows, examined, stress, cells.get(key, compute), settings))
             step(done, len(asked))
-    return _study(windows, examined, levels, settings, described or {}, notes)
+    return report_of(windows, examined, levels, settings, described or {}, notes)
 
 
 class _Judge:
@@ -158,132 +128,3 @@ def _judgement(model: RhythmModel, features: npt.NDArray[np.float32]) -> tuple[I
     sure = model.reject_rule.judge(probabilities, distances) == ""
     claimed = np.where(sure, model.reject_rule.claimed(probabilities), -1)
     return probabilities.argmax(axis=1), claimed
-
-
-def _level(
-    windows: Windows,
-    examined: Examined,
-    stress: Stress,
-    said: dict[str, list[int]],
-    settings: StressSettings,
-) -> Level:
-    """Return the scores of one stress."""
-    classes = examined.classes
-    codes = np.searchsorted(classes, windows.labels)
-    _, who = np.unique(windows.subjects, return_inverse=True)
-    called, claimed = np.array(said["called"]), np.array(said["claimed"])
-    # One column more: of windows without an image.
-    confusions = subject_confusions(codes, called, who, len(classes) + 1)
-    accuracy, macro_f1, scores = score_confusions(
-        confusions, n_bootstrap=settings.n_bootstrap, random_state=settings.random_state
-    )
-    sure = claimed >= 0
-    return Level(
-        stress=stress,
-        accuracy=accuracy,
-        macro_f1=macro_f1,
-        sensitivity={
-            name: scores[i]["sensitivity"] for i, name in enumerate(classes) if (codes == i).any()
-        },
-        readable=float(np.mean(said["readable"])),
-        claimed=float(sure.mean()),
-        right=float((claimed[sure] == codes[sure]).mean()) if sure.any() else float("nan"),
-    )
-
-
-def _study(
-    windows: Windows,
-    examined: Examined,
-    levels: Sequence[Level],
-    settings: StressSettings,
-    described: dict[str, Any],
-    notes: Sequence[str],
-) -> Study:
-    return Study(
-        name="stress",
-        title="What does it stand?",
-        said=_said(examined, levels),
-        settings={
-            "windows": len(windows),
-            "subjects": len(np.unique(windows.subjects)),
-            "model": examined.title,
-            **asdict(settings),
-            **described,
-        },
-        rows=tuple(row for level in levels for row in _rows(level)),
-        tables=(_table(levels),),
-        figure=plot_stress(levels),
-        alt="Macro-F1, the sensitivity of each class and the share of windows claimed, against "
-        "the strength of each kind of stress.",
-        notes=(
-            "Trained on clean windows of other people. Every window must get a class for macro-F1 "
-            "and sensitivities, missing samples being bridged; 'claimed' is the share that the "
-            "reject rule lets pass, 'right' the share of those that are right. Limits (95 %) are "
-            "from drawing people anew.",
-            *notes,
-        ),
-        classes=windows.classes,
-    )
-
-
-def _rows(level: Level) -> Iterator[dict[str, Any]]:
-    first = {"stress": level.stress.kind, "level": level.stress.level, "unit": level.stress.unit}
-    yield {**first, "score": "macro_f1", "class": "", **level.macro_f1.to_dict()}
-    yield {**first, "score": "accuracy", "class": "", **level.accuracy.to_dict()}
-    for name, score in level.sensitivity.items():
-        yield {**first, "score": "sensitivity", "class": name, **score.to_dict()}
-    for name in ("readable", "claimed", "right"):
-        value = none_if_nan(getattr(level, name))
-        yield {**first, "score": name, "class": "", "value": value, "low": None, "high": None}
-
-
-def _table(levels: Sequence[Level]) -> Table:
-    rows: list[tuple[Cell | str, ...]] = []
-    last = ""
-    for level in levels:
-        kind = level.stress.kind
-        rows.append(
-            (
-                "" if kind == last else Cell(kind, level.stress.unit),
-                level.stress.level,
-                score_cell(level.macro_f1),
-                *(f"{score.value:.2f}" for score in level.sensitivity.values()),
-                _share(level.readable),
-                _share(level.claimed),
-                _share(level.right),
-            )
-        )
-        last = kind
-    names = (f"sens. {name}" for name in levels[0].sensitivity)
-    return Table(
-        head=("stress", "level", "macro-F1", *names, "readable", "claimed", "right"),
-        rows=rows,
-        left=2,
-    )
-
-
-def _share(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
-
-
-def _said(examined: Examined, levels: Sequence[Level]) -> str:
-    """Return the answer in sentences: what costs, from which level on, and what does not."""
-    clean = levels[0].macro_f1.value
-    first: dict[str, Level | None] = {}
-    for level in levels[1:]:
-        kind = level.stress.kind
-        if first.get(kind) is None:
-            lost = clean - level.macro_f1.value >= _LOSS
-            first[kind] = level if lost else None
-    costs = [
-        f"{kind}, first at {level.stress.level} ({level.macro_f1.value:.2f})"
-        for kind, level in first.items()
-        if level is not None
-    ]
-    stood = [kind for kind, level in first.items() if level is None]
-    parts = [f"{examined.title} has macro-F1 {clean:.3f} on clean windows of new people."]
-    if costs:
-        parts.append(f"{100 * _LOSS:g} points or more are lost to {'; '.join(costs)}.")
-    if stood:
-        parts.append(f"Less than that, at any level tried, to {'; '.join(stood)}.")
-    return " ".join(parts)

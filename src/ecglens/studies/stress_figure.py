@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,9 +19,7 @@ from ecglens.plots.style import (
     new_figure,
     tidy,
 )
-
-if TYPE_CHECKING:
-    from ecglens.studies.stress import Level
+from ecglens.studies.stress_level import Level
 
 _COLUMNS = 4
 _RIGHT, _CLAIMED = (0, (4, 2)), (0, (1, 1.5))
@@ -30,7 +27,7 @@ _RIGHT, _CLAIMED = (0, (4, 2)), (0, (1, 1.5))
 
 def plot_stress(levels: Sequence[Level]) -> Figure:
     """Draw a panel for each kind of stress; the first level is that of clean windows."""
-    clean, kinds = levels[0], _by_kind(levels[1:])
+    clean, kinds = levels[0], by_kind(levels[1:])
     classes = list(clean.sensitivity)
     colours = colours_of(classes)
     n_rows = max(1, math.ceil(len(kinds) / _COLUMNS))
@@ -68,7 +65,8 @@ def plot_stress(levels: Sequence[Level]) -> Figure:
     return figure
 
 
-def _by_kind(levels: Sequence[Level]) -> dict[str, list[Level]]:
+def by_kind(levels: Sequence[Level]) -> dict[str, list[Level]]:
+    """Return the levels of each kind of stress, in their order."""
     kinds: dict[str, list[Level]] = {}
     for level in levels:
         kinds.setdefault(level.stress.kind, []).append(level)

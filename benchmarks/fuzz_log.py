@@ -1,0 +1,176 @@
+"""Fuzzing of many targets, each in forked processes, and the table of what came of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import robust_files
+from fuzzing import guided, instrumented
+
+_MOST_FOUND = 10
+_LEAST_MINUTES = 0.1
+_COUNTS = {
+    "executions": re.compile(r"stat::number_of_executed_units:\s*(\d+)"),
+    "edges": re.compile(r"cov: (\d+)"),
+    "peak_mb": re.compile(r"stat::peak_rss_mb:\s*(\d+)"),
+}
+
+
+@dataclass
+class Lane:
+    """A target, its time, and what came of it so far."""
+
+    name: str
+    minutes: float
+    corpus: Path
+    began: float = field(default_factory=time.monotonic)
+    said: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    cpu_s: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Minutes left; 0 also after many findings, or where the fuzzer did not start."""
+        left = self.minutes - (time.monotonic() - self.began) / 60
+        stuck = self.said > 0 and self.counts["executions"] == 0
+        enough = stuck or len(self.findings) >= _MOST_FOUND
+        return 0.0 if enough or left < _LEAST_MINUTES else left
+
+    @property
+    def findings(self) -> list[str]:
+        """Paths of the inputs that were found."""
+        found = self.corpus.parent.glob(f"{self.corpus.name}-found-*")
+        return sorted(str(path) for path in found)
+
+    @property
+    def log(self) -> Path:
+        """What the fuzzer says."""
+        return self.corpus.with_name(f"{self.corpus.name}.log")
+
+    def ended(self, cpu_s: float) -> None:
+        """Add what a process of the fuzzer said and took."""
+        said = self.log.read_text(encoding="utf-8", errors="replace")
+        new = read_counts(said[self.said :])
+        executions = self.counts["executions"] + new["executions"]
+        self.counts = {what: max(self.counts[what], count) for what, count in new.items()}
+        self.counts["executions"] = executions
+        self.said, self.cpu_s = len(said), self.cpu_s + cpu_s
+
+    def line(self) -> dict[str, Any]:
+        """Return what came of it, minutes by the clock and of the processor, sizes in kB."""
+        sizes = [path.stat().st_size for path in self.corpus.iterdir()]
+        return {
+            "target": self.name,
+            **self.counts,
+            "minutes": (time.monotonic() - self.began) / 60,
+            "cpu_minutes": self.cpu_s / 60,
+            "corpus": len(sizes),
+            "corpus_kb": sum(sizes) / 1e3,
+            "findings": self.findings,
+        }
+
+
+def fuzz_all(
+    names: Sequence[str], minutes: float, jobs: int, corpora: Path
+) -> Iterator[dict[str, Any]]:
+    """Fuzz targets, some at once, and yield a line for each; after a finding each goes on."""
+    waiting, running = deque(names), dict[int, Lane]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            name = waiting.popleft()
+            lane = Lane(name, minutes, corpora / re.sub(r"\W+", "-", name))
+            lane.corpus.mkdir(exist_ok=True)
+            running[start(lane)] = lane
+        pid, _, used = os.wait3(0)
+        lane = running.pop(pid)
+        lane.ended(used.ru_utime + used.ru_stime)
+        if lane.left:
+            running[start(lane)] = lane
+        else:
+            yield lane.line()
+
+
+def start(lane: Lane) -> int:
+    """Fork a process that fuzzes a target for the minutes left; return its number."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        _fuzz(lane)
+    return pid
+
+
+def _fuzz(lane: Lane) -> None:
+    """Fuzz, and end the process."""
+    from robust_targets import TARGETS
+
+    try:
+        said = os.open(lane.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        guided(TARGETS[lane.name], lane.left, lane.corpus, on=True)
+    except BaseException:  # noqa: BLE001  the parent reads it in the log
+        traceback.print_exc()
+    finally:  # A child must not return to its parent's code; the fuzzer writes its finding now.
+        sys.stderr.flush()
+        ctypes.CDLL(None).exit(1)
+
+
+def read_counts(said: str) -> dict[str, int]:
+    """Return the last of each count that the fuzzer printed."""
+    found = {what: pattern.findall(said) for what, pattern in _COUNTS.items()}
+    return {what: int(counts[-1]) if counts else 0 for what, counts in found.items()}
+
+
+def format_fuzzing(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return the runs as a Markdown table."""
+    rows = [
+        "| target | minutes | of the processor | executions | edges reached | corpus | kB "
+        "| peak MB | findings |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {line['target']} | {line['minutes']:.1f} | {line['cpu_minutes']:.1f} "
+        f"| {line['executions']} | {line['edges']} | {line['corpus']} "
+        f"| {line['corpus_kb']:.0f} | {line['peak_mb']} | {len(line['findings'])} |"
+        for line in lines
+    ]
+    total = {
+        what: sum(line[what] for line in lines)
+        for what in ("minutes", "cpu_minutes", "executions", "corpus", "corpus_kb")
+    }
+    found = sum(len(line["findings"]) for line in lines)
+    rows.append(
+        f"| all | {total['minutes']:.0f} | {total['cpu_minutes']:.0f} | {total['executions']} | "
+        f"| {total['corpus']} | {total['corpus_kb']:.0f} | | {found} |"
+    )
+    return "\n".join(rows) + "\n"
+
+
+def run_logged(names: Sequence[str], minutes: float, jobs: int, log: Path, corpora: Path) -> int:
+    """Fuzz what the log does not know, print its table, and return 1 if anything was found."""
+    instrumented()
+    from fault_jobs import add_to_log, read_log
+
+    known = {line["target"] for line in read_log(log)}
+    left = [name for name in names if name not in known]
+    with tempfile.TemporaryDirectory() as folder:
+        if not os.environ.get(robust_files.MODEL_VARIABLE):
+            path = Path(folder, "m.ecglens")
+            path.write_bytes(robust_files.model_file())
+            os.environ[robust_files.MODEL_VARIABLE] = str(path)
+        for line in fuzz_all(left, minutes, jobs, corpora):
+            add_to_log(log, [line])
+    lines = read_log(log)
+    print(format_fuzzing(lines), end="")
+    return 1 if any(line["findings"] or not line["executions"] for line in lines) else 0

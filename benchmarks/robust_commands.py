@@ -85,7 +85,7 @@ LONG: dict[str, Make] = {
     "matlab 7": _renamed(lambda: files.matlab(packed=True, n_samples=_n())),
     "csv": _renamed(lambda: files.text(",", _n(6))),
     "tsv": _renamed(lambda: files.text("\t", _n(6))),
-    "npy": materials.npy,
+    "npy": _renamed(lambda: files.npy(1, _n())),
     "npz": _renamed(lambda: files.npz(n_samples=_n())),
     "npz packed": _renamed(lambda: files.npz(packed=True, n_samples=_n())),
     "parquet": _renamed(lambda: files.parquet(_n())),
@@ -110,17 +110,7 @@ def _role(name: str, make: Callable[[], bytes], what: str = "file") -> Role:
 
 
 def _model_part(name: str) -> Make:
-    def make() -> Sample:
-        members = files.members_of(material("m.ecglens"))
-
-        def pack(data: bytes) -> bytes:
-            changed = {**members, name: data}
-            return files.zip_of(changed) if name == "manifest.json" else files.rehashed(changed)
-
-        whole = {"m.ecglens": material("m.ecglens")}
-        return Sample("m.ecglens", "m.ecglens", whole, members[name], pack)
-
-    return functools.cache(make)
+    return functools.cache(lambda: files.model_part(material("m.ecglens"), name))
 
 
 MODEL = Role(

@@ -53,6 +53,14 @@ class Sample:
         return self.files[self.damaged] if self.inner is None else self.inner
 
 
+def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write files, whose names may have folders."""
+    for name, data in content.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
 def one(name: str, data: bytes) -> Sample:
     """Return a sample of one file."""
     return Sample(name, name, {name: data})
@@ -68,17 +76,24 @@ def _counts(n_leads: int = 1, n_samples: int = N_SAMPLES) -> npt.NDArray[np.int1
     return np.rint(200 * wave(n_leads, n_samples)).astype(np.int16)
 
 
-def _annotation() -> bytes:
-    """Return beats, two rhythms and an end, in the MIT format."""
+def annotation(first: int = 5, change: int = 20, step: int = 40, n_beats: int = 3) -> bytes:
+    """Return AF, beats, a normal rhythm, as many beats and an end, in the MIT format.
 
-    def mark(code: int, step: int, text: bytes = b"") -> bytes:
-        found = (code << 10 | step).to_bytes(2, "little")
+    Args:
+        first: sample of the first rhythm.
+        change: samples from the last beat of AF to the second rhythm.
+        step: samples from beat to beat.
+        n_beats: of each rhythm.
+    """
+
+    def mark(code: int, later: int, text: bytes = b"") -> bytes:
+        found = (code << 10 | later).to_bytes(2, "little")
         if text:
             found += (63 << 10 | len(text)).to_bytes(2, "little") + text + b"\0" * (len(text) % 2)
         return found
 
-    beats = b"".join(mark(1, 40) for _ in range(3))
-    return mark(28, 5, b"(AFIB\0") + beats + mark(28, 20, b"(N\0") + beats + b"\0\0"
+    beats = mark(1, step) * n_beats
+    return mark(28, first, b"(AFIB\0") + beats + mark(28, change, b"(N\0") + beats + b"\0\0"
 
 
 def _wfdb(damaged: str) -> Sample:
@@ -87,7 +102,7 @@ def _wfdb(damaged: str) -> Sample:
         "r.dat 16 200(0)/mV 16 0 0 0 0 II\nr.dat 16 200(0)/mV 16 0 0 0 0 V1\n# a comment\n"
     )
     data = np.ascontiguousarray(_counts(2).T).astype("<i2").tobytes()
-    files = {"r.hea": header.encode(), "r.dat": data, "r.atr": _annotation()}
+    files = {"r.hea": header.encode(), "r.dat": data, "r.atr": annotation()}
     return Sample("r.hea", damaged, files)
 
 
@@ -219,9 +234,10 @@ def text(sign: str, n_samples: int = 60) -> Sample:
     return one("t.csv" if sign == "," else "t.tsv", "\n".join(rows).encode())
 
 
-def _npy() -> Sample:
+def npy(n_leads: int = 2, n_samples: int = N_SAMPLES) -> Sample:
+    """Return an NPY file of a recording."""
     buffer = io.BytesIO()
-    np.save(buffer, wave(2).astype(np.float32))
+    np.save(buffer, wave(n_leads, n_samples).astype(np.float32))
     return one("n.npy", buffer.getvalue())
 
 
@@ -271,7 +287,7 @@ RECORDINGS: Mapping[str, Callable[[], Sample]] = {
     "matlab 7.3": _matlab_73,
     "csv": lambda: text(","),
     "tsv": lambda: text("\t"),
-    "npy": _npy,
+    "npy": npy,
     "npz": npz,
     "npz packed": lambda: npz(packed=True),
     "parquet": parquet,
@@ -426,6 +442,17 @@ def zip_of(members: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> by
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name), data, method)
     return buffer.getvalue()
+
+
+def model_part(whole: bytes, name: str) -> Sample:
+    """Return a model of which one member is damaged; the hashes follow."""
+    members = members_of(whole)
+
+    def pack(data: bytes) -> bytes:
+        changed = {**members, name: data}
+        return zip_of(changed) if name == "manifest.json" else rehashed(changed)
+
+    return Sample("m.ecglens", "m.ecglens", {"m.ecglens": whole}, members[name], pack)
 
 
 def rehashed(members: Mapping[str, bytes], **manifest: object) -> bytes:

@@ -13,17 +13,17 @@ import sys
 import tempfile
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import fork_server
+from fork_server import CRASHED as TRACEBACK
 from robust_outputs import limit_files
 from robust_worker import PATIENCE_S, SECONDS, Watch, limit_memory
 
-TRACEBACK = 70
-"""Exit code of a run that ended with a traceback."""
 UNFLUSHED = 120
 """What Python ends with when what was printed cannot be written at the end."""
 _MORE = (
@@ -37,6 +37,29 @@ _MORE = (
     "scipy.io",
     "soundfile",
 )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the program.
+
+    Attributes:
+        words: of the command.
+        top: folder it runs in; what it prints goes to files beside it.
+        inside: folders that it may open files of.
+        gigabytes: limit of its address space.
+        before: called in the process, before the command.
+    """
+
+    words: Sequence[str]
+    top: Path
+    inside: Sequence[Path]
+    gigabytes: float
+    before: Callable[[], None]
+
+    def log(self, number: int) -> Path:
+        """Return the file of what it prints (1, 2) and of what it tells its parent (3)."""
+        return self.top.with_suffix(f".{number}")
 
 
 @dataclass(frozen=True)
@@ -62,9 +85,11 @@ class Ran:
 @functools.cache
 def preload() -> Any:
     """Import all that commands import, before the first of them is forked; return the program."""
-    fork_server.preload()
-    for name in _MORE:
-        importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries about each other
+        fork_server.preload()
+        for name in _MORE:
+            importlib.import_module(name)
     from typer.main import get_command
 
     from ecglens.cli import app
@@ -90,40 +115,21 @@ def environment_of(top: Path) -> dict[str, str]:
     }
 
 
-def run_forked(
-    words: Sequence[str],
-    top: Path,
-    inside: Sequence[Path],
-    watch: Watch,
-    gigabytes: float,
-    before: Callable[[], None],
-) -> Ran:
-    """Run a command and wait for its end.
-
-    Args:
-        words: of the command.
-        top: folder it runs in; what it prints goes to files beside it.
-        inside: folders that it may open files of.
-        watch: sees what is opened.
-        gigabytes: limit of its address space.
-        before: called in the process, before the command.
-    """
-    logs = {number: top.with_suffix(f".{number}") for number in (1, 2, 3)}
-    logs[3].touch()
+def run_forked(run: Run, watch: Watch) -> Ran:
+    """Run a command and wait for its end; ``watch`` sees what is opened."""
+    run.log(3).touch()
     sys.stdout.flush()
     pid = os.fork()
     if not pid:
-        _become(words, top, inside, watch, gigabytes, before, logs)
+        _become(run, watch)
     _, status, used = os.wait4(pid, 0)
-    found, *modules = json.loads(logs[3].read_text(encoding="utf-8") or "[[]]")
+    outside, modules = json.loads(run.log(3).read_text(encoding="utf-8") or "[[], []]")
     _learn(modules)
-    said = [logs[n].read_text(encoding="utf-8", errors="surrogateescape") for n in (1, 2)]
-    for path in logs.values():
-        path.unlink(missing_ok=True)
-    return Ran(
-        os.waitstatus_to_exitcode(status), said[0], said[1], used.ru_utime + used.ru_stime,
-        used.ru_maxrss / 1024, tuple(found),
-    )  # fmt: skip
+    out, err = (run.log(n).read_text(encoding="utf-8", errors="surrogateescape") for n in (1, 2))
+    for number in (1, 2, 3):
+        run.log(number).unlink()
+    code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+    return Ran(code, out, err, seconds, used.ru_maxrss / 1024, tuple(outside))
 
 
 def _learn(modules: Iterable[str]) -> None:
@@ -136,38 +142,36 @@ def _learn(modules: Iterable[str]) -> None:
         gc.freeze()  # else every child would copy all pages when it collects
 
 
-def _become(
-    words: Sequence[str],
-    top: Path,
-    inside: Sequence[Path],
-    watch: Watch,
-    gigabytes: float,
-    before: Callable[[], None],
-    logs: dict[int, Path],
-) -> None:
+def _become(run: Run, watch: Watch) -> None:
     """Run a command in this process and end it."""
     code, known = TRACEBACK, set(sys.modules)
     try:
-        os.chdir(top)
-        os.environ.update(environment_of(top))
-        tempfile.tempdir = str(top / "tmp")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in (1, 2):
-            os.dup2(os.open(logs[number], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        limit_memory(gigabytes)
-        before()
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
-        with watch.armed(*inside):
-            code = _run(words)
+        _prepare(run)
+        with watch.armed(*run.inside):
+            code = _run(run.words)
     except BaseException:  # noqa: BLE001  a traceback is what is looked for
         traceback.print_exc()
     finally:  # whatever happens, a child must not return to its parent's code
         with contextlib.suppress(OSError):
             sys.stderr.flush()
-        _tell(logs[3], [watch.found, *set(sys.modules).difference(known)])
+        _tell(run.log(3), [watch.found, [*set(sys.modules).difference(known)]])
         os._exit(code)
+
+
+def _prepare(run: Run) -> None:
+    """Give this process what one that was started anew has, and its limits."""
+    os.chdir(run.top)
+    os.environ.update(environment_of(run.top))
+    tempfile.tempdir = str(run.top / "tmp")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (1, 2):
+        os.dup2(os.open(run.log(number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    limit_memory(run.gigabytes)
+    run.before()
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
 
 
 def _tell(place: Path, value: object) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import robust_files as files
-from robust_files import Sample
-from robust_materials import write_files
+from robust_files import Sample, write_files
 from robust_models import HOSTILE, Hostile
 
 OUTSIDE = "outside"

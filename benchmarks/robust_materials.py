@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import robust_files as files
-from robust_files import FS, Sample
+from robust_files import FS, Sample, write_files
 
 VARIABLE = "ECGLENS_ROBUST_MATERIALS"
 LENGTH_S, SECONDS = 3, 12
@@ -70,14 +70,6 @@ def material(name: str) -> bytes:
     return Path(os.environ[VARIABLE], name).read_bytes()
 
 
-def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
-    """Write files, whose names may have folders."""
-    for name, data in content.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-
-
 def tree_of(folder: Path) -> Iterator[Path]:
     """Yield all that is no folder under a folder, links not followed."""
     for place, _, names in os.walk(folder):
@@ -90,24 +82,9 @@ def wfdb(damaged: str) -> Sample:
     n = FS * SECONDS
     header = f"r 1 {FS} {n}\nr.dat 16 200(0)/mV 16 0 0 0 0 II\n# a comment\n"
     counts = np.rint(200 * files.wave(1, n)[0]).astype("<i2").tobytes()
-    marks = [(28, 1, b"(AFIB\0"), *[(1, 80, b"")] * 7, (28, 40, b"(N\0"), *[(1, 80, b"")] * 7]
-    data = b"".join(
-        (code << 10 | step).to_bytes(2, "little")
-        + ((63 << 10 | len(text)).to_bytes(2, "little") + text + b"\0" * (len(text) % 2))
-        * bool(text)
-        for code, step, text in marks
-    )
-    parts = {"r.hea": header.encode(), "r.dat": counts, "r.atr": data + b"\0\0"}
+    marks = files.annotation(first=1, change=40, step=80, n_beats=7)
+    parts = {"r.hea": header.encode(), "r.dat": counts, "r.atr": marks}
     return Sample("r.hea", damaged, parts)
-
-
-def npy() -> Sample:
-    """Return an NPY file of a recording."""
-    import io
-
-    buffer = io.BytesIO()
-    np.save(buffer, files.wave(1, FS * SECONDS).astype(np.float32))
-    return files.one("r.npy", buffer.getvalue())
 
 
 def renamed(sample: Sample) -> Sample:

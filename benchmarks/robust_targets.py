@@ -13,6 +13,7 @@ import numpy as np
 
 import robust_files as files
 from robust_damage import DAMAGES, damages
+from robust_files import write_files
 from robust_hostile import (
     MODEL_SPECIALS,
     NETWORK_SPECIALS,
@@ -91,12 +92,6 @@ class Target:
 @functools.cache
 def _good(sample: Callable[[], files.Sample]) -> files.Sample:
     return sample()
-
-
-def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
-    """Write files of a sample."""
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
 
 
 def read_recording(path: Path) -> None:
@@ -209,16 +204,7 @@ def _read_model(path: Path) -> None:
 
 
 def _model_part(name: str) -> files.Sample:
-    """Return a model of which one member is damaged; the hashes follow."""
-    members = files.members_of(files.model_bytes())
-
-    def pack(data: bytes) -> bytes:
-        if name == "manifest.json":
-            return files.zip_of({**members, name: data})
-        return files.rehashed({**members, name: data})
-
-    whole = pack(members[name])
-    return files.Sample("m.ecglens", "m.ecglens", {"m.ecglens": whole}, members[name], pack)
+    return files.model_part(files.model_bytes(), name)
 
 
 def _head_part(schema: bool) -> files.Sample:

@@ -11,9 +11,9 @@ from pathlib import Path
 import robust_outputs as outputs
 from robust_commands import COMMANDS, FILE, Command
 from robust_damage import DAMAGES, damages
-from robust_forked import preload, run_forked
+from robust_files import write_files
+from robust_forked import Run, preload, run_forked
 from robust_judging import OLDER, faults_of_files, faults_of_words, read_tree, stamps_of
-from robust_materials import write_files
 from robust_server import address_of, port_of
 from robust_words import absurd
 from robust_worker import CRASHED, READ, REFUSED, Outcome, Try, Watch, ended_by
@@ -163,7 +163,7 @@ class _Attempt:
         if self.kind == WORDS:
             inside.append(self.top)  # a word may be taken for a file's name there
         watch.port = self.port
-        ran = run_forked(words, self.top, inside, watch, _GIGABYTES, before_run)
+        ran = run_forked(Run(words, self.top, inside, _GIGABYTES, before_run), watch)
         faults = list(faults_of_words(ran, as_json=self.as_json))
         fetching = self.command.verb[0] == "fetch"
         faults += faults_of_files(self._written(), before, ran.code, fetching=fetching)

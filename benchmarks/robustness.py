@@ -1,4 +1,4 @@
-"""The matrix of bad input: every reader against damaged and hostile files.
+"""The matrix of bad input: every reader and every command against damaged and hostile files.
 
     python benchmarks/robustness.py --inputs 20000
 
@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import robust_files
@@ -49,10 +49,9 @@ class Line:
     worst_s: float = 0.0
     worst_mb: float = 0.0
     outside: int = 0
-    faults: list[Outcome] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
+    def add(self, outcome: Outcome) -> bool:
+        """Count an outcome; return whether it is a fault."""
         self.inputs += 1
         self.refused += outcome.result == REFUSED
         self.read += outcome.result == READ
@@ -61,8 +60,7 @@ class Line:
         self.worst_s = max(self.worst_s, outcome.seconds)
         self.worst_mb = max(self.worst_mb, outcome.peak_mb)
         self.outside += bool(outcome.outside)
-        if outcome.result in (CRASHED, HUNG) or outcome.outside:
-            self.faults.append(outcome)
+        return outcome.result in (CRASHED, HUNG) or bool(outcome.outside)
 
     @property
     def cells(self) -> list[str]:
@@ -85,33 +83,21 @@ def run_targets(
     seed: int,
     faults: Path | None = None,
 ) -> Iterator[Line]:
-    """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come."""
-    for group in _groups(targets):
-        tries = [list(target.tries(round(n_inputs * target.share), seed)) for target in group]
+    """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come.
+
+    Commands are forked, so they have a process without the threads of networks that readers ran.
+    """
+    for _, group in itertools.groupby(targets, type):
+        known = list(group)
+        tries = [list(target.tries(round(n_inputs * target.share), seed)) for target in known]
         outcomes = run_tries(itertools.chain.from_iterable(tries))
-        for target, mine in zip(group, tries, strict=True):
+        for target, mine in zip(known, tries, strict=True):
             line = Line(target.name)
             for outcome in itertools.islice(outcomes, len(mine)):
-                line.add(outcome)
-                if faults and line.faults[-1:] == [outcome]:
+                if line.add(outcome) and faults:
                     with faults.open("a") as file:
                         file.write(json.dumps(asdict(outcome)) + "\n")
             yield line
-
-
-def _groups(targets: Iterable[Target | CommandTarget]) -> list[list[Target | CommandTarget]]:
-    """Return targets that share a process: each reader has its own, commands are forked anyway."""
-    groups: list[list[Target | CommandTarget]] = []
-    for target in targets:
-        if (
-            groups
-            and isinstance(target, CommandTarget)
-            and isinstance(groups[-1][0], CommandTarget)
-        ):
-            groups[-1].append(target)
-        else:
-            groups.append([target])
-    return groups
 
 
 def total(lines: Sequence[Line]) -> Line:
@@ -135,7 +121,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--inputs", type=int, default=20_000, help="how many in all, about")
     parser.add_argument(
-        "--targets", default="", help="names, separated by semicolons; 'commands' are all commands"
+        "--targets", default="", help="names, separated by semicolons; 'readers', 'commands': all"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -146,11 +132,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chosen(names: str) -> list[str]:
-    """Return names of targets: all, those of a list, or all commands."""
-    found: list[str] = []
-    for name in filter(None, map(str.strip, names.split(";"))):
-        found += COMMANDS if name == "commands" else [name]
-    return found or list(TARGETS)
+    """Return names of targets: all, or those of a list."""
+    groups: dict[str, Iterable[str]] = {"readers": READERS, "commands": COMMANDS}
+    asked = filter(None, map(str.strip, names.split(";")))
+    return [each for name in asked for each in groups.get(name, [name])] or list(TARGETS)
 
 
 def _again(words: str) -> int:

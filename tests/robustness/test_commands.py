@@ -35,7 +35,7 @@ def run(names: Iterable[str], n_tries: int, seed: int) -> list[Any]:
 
 @pytest.mark.usefixtures("worker_materials")
 def test_commands_end_in_order() -> None:
-    outcomes = run(LIGHT, 10, seed=1)
+    outcomes = run(LIGHT, 5, seed=1)
     assert {outcome.result for outcome in outcomes} == {worker.READ, worker.REFUSED}
 
 
@@ -123,7 +123,7 @@ class TestForked:
         for name in ("tmp", "home"):
             (top / name).mkdir(parents=True)
         forked.preload()
-        return forked.run_forked(words, top, [top], self.watch, 64.0, before)
+        return forked.run_forked(forked.Run(words, top, [top], 64.0, before), self.watch)
 
     def test_a_command(self, tmp_path: Path) -> None:
         done = self.ran(tmp_path, "databases", "mitdb")

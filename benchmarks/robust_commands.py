@@ -102,7 +102,7 @@ RECORDS = Role(LONG, _OF_WFDB, inside=True)
 
 
 def _one(name: str, make: Callable[[], bytes]) -> Make:
-    return functools.cache(lambda: files.one(name, make()))
+    return lambda: files.one(name, make())
 
 
 def _role(name: str, make: Callable[[], bytes], what: str = "file") -> Role:
@@ -110,7 +110,7 @@ def _role(name: str, make: Callable[[], bytes], what: str = "file") -> Role:
 
 
 def _model_part(name: str) -> Make:
-    return functools.cache(lambda: files.model_part(material("m.ecglens"), name))
+    return lambda: files.model_part(material("m.ecglens"), name)
 
 
 MODEL = Role(

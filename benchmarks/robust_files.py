@@ -61,6 +61,12 @@ def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
         place.write_bytes(data)
 
 
+@functools.cache
+def made(make: Callable[[], Sample]) -> Sample:
+    """Return a sample, made once."""
+    return make()
+
+
 def one(name: str, data: bytes) -> Sample:
     """Return a sample of one file."""
     return Sample(name, name, {name: data})

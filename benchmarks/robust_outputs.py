@@ -163,24 +163,32 @@ def full_disk(kind: str, number: int, place: Path, folders: tuple[Path, ...]) ->
     """
     chance = random.Random(number)
     size = int(2 ** chance.uniform(0, 19))
-    mounted = False
-    if kind == "small":
-        mounted = mount(place, f"size={_PAGE * (1 + size // _PAGE)}")
-    elif kind == "few files":
-        mounted = mount(place, f"nr_inodes={2 + chance.randrange(8)}")
-    elif kind == "read-only":
-        mounted = mount(place, "size=16k") and mount(place, "", _REMOUNT | _READ_ONLY)
-    elif kind.startswith("failing"):
-        names = tuple(str(folder) for folder in folders)
-        code = chance.choice(_ERRORS)
-        moment = chance.choice((0, 1, 2, 3, 5, 8, 13, 21, chance.randrange(60)))
-        return lambda: fail_from(moment, code, names, once=kind.endswith("once")), nothing
-    elif kind == "no screen":
+    if kind.startswith("failing"):
+        return _failing(chance, folders, once=kind.endswith("once")), nothing
+    if kind == "no screen":
         return _full_screen, nothing
-    if mounted:
+    if _mounted(kind, chance, size, place):
         return nothing, lambda: unmount(place)
     # What is said of it must find room.
     return lambda: limit_files(max(size, _PAGE)), nothing
+
+
+def _failing(chance: random.Random, folders: tuple[Path, ...], *, once: bool) -> Act:
+    names = tuple(str(folder) for folder in folders)
+    code = chance.choice(_ERRORS)
+    moment = chance.choice((0, 1, 2, 3, 5, 8, 13, 21, chance.randrange(60)))
+    return lambda: fail_from(moment, code, names, once=once)
+
+
+def _mounted(kind: str, chance: random.Random, size: int, place: Path) -> bool:
+    """Mount a bad disk, if it is of such a kind; return whether there is one."""
+    if kind == "small":
+        return mount(place, f"size={_PAGE * (1 + size // _PAGE)}")
+    if kind == "few files":
+        return mount(place, f"nr_inodes={2 + chance.randrange(8)}")
+    if kind == "read-only":
+        return mount(place, "size=16k") and mount(place, "", _REMOUNT | _READ_ONLY)
+    return False
 
 
 def _full_screen() -> None:

@@ -70,7 +70,7 @@ class Target:
 
     def good(self) -> files.Sample:
         """Return the good file."""
-        return _good(self.sample)
+        return files.made(self.sample)
 
     def tries(self, n_tries: int, seed: int) -> Iterator[Try]:
         """Yield all hostile inputs, and damages up to a number."""
@@ -87,11 +87,6 @@ class Target:
             return self.specials[number].prepare(folder, sample)
         write_files(folder, sample.with_data(DAMAGES[kind](sample.whole, number)))
         return folder / sample.opened
-
-
-@functools.cache
-def _good(sample: Callable[[], files.Sample]) -> files.Sample:
-    return sample()
 
 
 def read_recording(path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import robust_outputs as outputs
 from robust_commands import COMMANDS, FILE, Command
 from robust_damage import DAMAGES, damages
-from robust_files import write_files
-from robust_forked import Run, preload, run_forked
+from robust_files import made, write_files
+from robust_forked import Ran, Run, preload, run_forked
 from robust_judging import OLDER, faults_of_files, faults_of_words, read_tree, stamps_of
 from robust_server import address_of, port_of
 from robust_words import absurd
@@ -74,7 +74,7 @@ class CommandTarget:
             )
         role = chance.choice(list(roles))
         variant = chance.choice(list(roles[role].variants))
-        whole = roles[role].variants[variant]().whole
+        whole = made(roles[role].variants[variant]).whole
         if whole and chance.random() < 0.3:
             return f"{role}/{variant}/cut", chance.randrange(len(whole))
         (damage,) = damages(whole, 1, number)
@@ -82,8 +82,7 @@ class CommandTarget:
 
     def outcome(self, item: Try, folder: Path, watch: Watch) -> Outcome:
         """Run the command of a try in an empty folder and judge what it did."""
-        attempt = _Attempt(self.command, item, folder)
-        return attempt.outcome(watch)
+        return _Attempt(self.command, item, folder).outcome(watch)
 
 
 class _Attempt:
@@ -99,26 +98,28 @@ class _Attempt:
         self.port = 0
 
     def outcome(self, watch: Watch) -> Outcome:
-        before_run: outputs.Act = outputs.nothing
-        after: outputs.Act = outputs.nothing
         named = self._inputs()
-        place = self.top / "out" / self.command.name
-        if self.kind == DISK:
-            folders = tuple(self.top / name for name in _FOLDERS)
-            before_run, after = outputs.full_disk(
-                self.detail, self.item.number, self.top / "out", folders
-            )
-        if self.kind == PLACE:
-            made = list(outputs.PLACES.values())[self.item.number % len(outputs.PLACES)]
-            place, before_run = made(place), outputs.give_up_rights
-        elif self.command.out == FILE and self.item.number % 2 and self.kind != DISK:
-            place.write_bytes(OLDER)
+        place, before_run, after = self._output()
         words = self._words({**named, "out": str(place)})
         try:
             return self._judged(words, watch, before_run)
         finally:
             after()
             (self.top / "out").chmod(0o755)
+
+    def _output(self) -> tuple[Path, outputs.Act, outputs.Act]:
+        """Return where the command is to write, and what is to be done before and after it."""
+        place = self.top / "out" / self.command.name
+        if self.kind == DISK:
+            folders = tuple(self.top / name for name in _FOLDERS)
+            acts = outputs.full_disk(self.detail, self.item.number, place.parent, folders)
+            return place, *acts
+        if self.kind == PLACE:
+            make = list(outputs.PLACES.values())[self.item.number % len(outputs.PLACES)]
+            return make(place), outputs.give_up_rights, outputs.nothing
+        if self.command.out == FILE and self.item.number % 2:
+            place.write_bytes(OLDER)
+        return place, outputs.nothing, outputs.nothing
 
     def _inputs(self) -> dict[str, str]:
         """Write the inputs and return what stands for them on the command line."""
@@ -135,12 +136,12 @@ class _Attempt:
 
     def _input(self, name: str, folder: Path) -> Path:
         role = self.command.roles[name]
-        sample = next(iter(role.variants.values()))()
+        sample = made(next(iter(role.variants.values())))
         if name != self.kind:
             write_files(folder, sample.files)
             return folder / sample.opened
         variant, _, damage = self.detail.rpartition("/")
-        sample = role.variants[variant]()
+        sample = made(role.variants[variant])
         if damage == SPECIAL:
             special = role.specials[variant][self.item.number]
             return special.prepare(folder, sample)
@@ -156,28 +157,34 @@ class _Attempt:
         return words + ["--json"] * self.as_json
 
     def _judged(self, words: Sequence[str], watch: Watch, before_run: outputs.Act) -> Outcome:
-        inputs = self.top / "in"
-        stamps, before = stamps_of(inputs), self._written()
-        inside = [self.top / name for name in _FOLDERS]
-        inside += [inputs / name for name in self.command.roles]
-        if self.kind == WORDS:
-            inside.append(self.top)  # a word may be taken for a file's name there
+        inputs = stamps_of(self.top / "in")
+        before = self._written()
         watch.port = self.port
-        ran = run_forked(Run(words, self.top, inside, _GIGABYTES, before_run), watch)
-        faults = list(faults_of_words(ran, as_json=self.as_json))
-        fetching = self.command.verb[0] == "fetch"
-        faults += faults_of_files(self._written(), before, ran.code, fetching=fetching)
-        if stamps_of(inputs) != stamps:
+        ran = run_forked(Run(words, self.top, self._inside(), _GIGABYTES, before_run), watch)
+        faults = list(self._faults(ran, before))
+        if stamps_of(self.top / "in") != inputs:
             faults.append("an input was changed")
-        if self.kind == GOOD and (ran.code != 0 or (self.command.out and not self._written())):
-            faults.append("good inputs do not do")
         result = READ if ran.code == 0 else REFUSED
         if faults:
             result = ended_by(ran.code) or CRASHED
-        told = [*faults, f"exit code {ran.code}: {' '.join(words)}", ran.err[-3000:]]
-        return Outcome(
-            self.item.words, result, "\n".join(told), ran.seconds, ran.peak_mb, ran.outside
-        )
+        said = "\n".join([*faults, f"exit code {ran.code}: {' '.join(words)}", ran.err[-3000:]])
+        return Outcome(self.item.words, result, said, ran.seconds, ran.peak_mb, ran.outside)
+
+    def _inside(self) -> list[Path]:
+        """Return the folders that the command may open files of."""
+        if self.kind == WORDS:
+            return [self.top]  # a word may be taken for a file's name there
+        inputs = [self.top / "in" / name for name in self.command.roles]
+        return [*inputs, *(self.top / name for name in _FOLDERS)]
+
+    def _faults(self, ran: Ran, before: Mapping[str, bytes]) -> Iterator[str]:
+        """Yield what is wrong about what a command said and left."""
+        found = self._written()
+        fetching = self.command.verb[0] == "fetch"
+        yield from faults_of_words(ran, as_json=self.as_json)
+        yield from faults_of_files(found, before, ran.code, fetching=fetching)
+        if self.kind == GOOD and (ran.code != 0 or (self.command.out and not found)):
+            yield "good inputs do not do"
 
     def _written(self) -> dict[str, bytes]:
         return {

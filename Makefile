@@ -4,12 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Tests run on all cores, four at most: a worker takes about a gigabyte. WORKERS=0 uses none.
+WORKERS ?= auto
+SPREAD := -n $(WORKERS) --maxprocesses=4 --dist=loadfile
+PYTEST := $(BIN)/python -m pytest $(SPREAD)
+
 # Tools of the supply chain live apart: what they need must not decide what the package gets.
 TOOLS := $(VENV)-tools
 COMPILE := $(TOOLS)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo install install-timm test test-all test-lowest test-wheel check bench \
+.PHONY: help demo install install-timm test test-slow test-all test-lowest test-wheel check bench \
 	constraints lock dist sbom audit lint-workflows clean
 
 help:
@@ -17,6 +22,7 @@ help:
 	@echo "make test       install what the fast tests need and run them (no torch)"
 	@echo "make check      ruff, mypy --strict, import-linter and the fast tests with coverage"
 	@echo "make test-all   every test, slow ones too, with ecglens[timm] (torch, about 5.5 GB)"
+	@echo "make test-slow  what 'make check' leaves out, with ecglens[timm]; coverage of both together"
 	@echo "make bench      speed against other routes, with ecglens[bench]"
 	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows"
 	@echo "make test-wheel   the fast tests with the built wheel alone, without src/"
@@ -51,17 +57,21 @@ install: $(VENV)/.dev
 install-timm: $(VENV)/.timm
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term
+	$(PYTEST) -m "not slow" --cov --cov-report=term
 
 test-all: install-timm
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
+
+# Once 'make check' has run: nothing is run twice, and no line is covered by neither.
+test-slow: install-timm
+	$(PYTEST) -m slow --cov --cov-append --cov-report=term --cov-fail-under=95
 
 bench: $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
@@ -95,7 +105,7 @@ test-wheel: dist
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement locks/dev.txt
 	build/wheel/venv/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/ecglens-*.whl
-	cd build/wheel/tree && env -u PYTHONPATH ../venv/bin/python -m pytest -m "not slow"
+	cd build/wheel/tree && env -u PYTHONPATH ../venv/bin/python -m pytest $(SPREAD) -m "not slow"
 
 # Warnings of old releases are not ours to mend.
 test-lowest: $(TOOLS)/.tools
@@ -105,7 +115,7 @@ test-lowest: $(TOOLS)/.tools
 	$(TOOLS)/bin/uv venv --quiet --python 3.11 build/lowest/venv
 	$(TOOLS)/bin/uv pip install --quiet --python build/lowest/venv --requirement build/lowest/requirements.txt
 	$(TOOLS)/bin/uv pip install --quiet --python build/lowest/venv --no-deps --editable .
-	build/lowest/venv/bin/python -m pytest -m "not slow" -W default
+	build/lowest/venv/bin/python -m pytest $(SPREAD) -m "not slow" -W default
 
 sbom: $(TOOLS)/.tools
 	@mkdir -p build

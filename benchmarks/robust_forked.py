@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fork_server
 from fork_server import CRASHED as TRACEBACK
+from fork_server import WORTHWHILE
 from robust_outputs import limit_files
 from robust_worker import PATIENCE_S, SECONDS, Watch, limit_memory
 
@@ -87,17 +87,14 @@ def preload() -> Any:
     """Import all that commands import, before the first of them is forked; return the program."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries about each other
-        fork_server.preload()
-        for name in _MORE:
+        for name in (*WORTHWHILE, *_MORE):
             importlib.import_module(name)
+    gc.freeze()  # else every child would copy all pages when it collects
     from typer.main import get_command
 
-    from ecglens.cli import app
+    from ecglens.cli.app import make_app
 
-    # Made once and not in every process: no try is about the making of it.
-    command = get_command(app.make_app())
-    app.make_app = lambda: command  # type: ignore[assignment,return-value]
-    return command
+    return get_command(make_app())
 
 
 def environment_of(top: Path) -> dict[str, str]:
@@ -139,7 +136,7 @@ def _learn(modules: Iterable[str]) -> None:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     if new:
-        gc.freeze()  # else every child would copy all pages when it collects
+        gc.freeze()
 
 
 def _become(run: Run, watch: Watch) -> None:
@@ -183,8 +180,10 @@ def _tell(place: Path, value: object) -> None:
 
 def _run(words: Sequence[str]) -> int:
     """Run the program as its script does, and end it as Python does."""
-    from ecglens.cli import main
+    from ecglens.cli import app, main
 
+    program = preload()  # made before: no try is about the making of it
+    app.make_app = lambda: program
     sys.argv = ["ecglens", *words]
     code = 0
     try:

@@ -12,6 +12,8 @@ import pytest
 # Matrices of tests are small: threads of BLAS take a core each to wait for one another, and on a
 # loaded machine five times as long. Before NumPy is loaded, and for processes that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the same of OpenMP, where each core has tests of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes depends on what else a machine does. The same examples each time: what
 # fails, fails for everyone. `--hypothesis-profile=default` looks for new ones.

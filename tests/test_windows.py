@@ -18,6 +18,7 @@ from ecglens.windows import (
     balance_windows,
     concatenate_windows,
     cut_record,
+    lead_rows,
     load_windows,
     make_windows,
     save_windows,
@@ -109,6 +110,12 @@ class TestLeads:
     def test_choices(self, choice: str, leads: list[str]) -> None:
         windows = cut_record(self.record, WindowRule(leads=choice))
         assert list(dict.fromkeys(windows.leads.tolist())) == leads
+
+    def test_one_lead_is_the_best_without_being_read(self) -> None:
+        class Unread:
+            n_leads = 1
+
+        assert lead_rows(Unread(), "best") == [0]
 
     def test_a_lead_that_is_not_there_is_named(self) -> None:
         with pytest.raises(RecordError, match="has no lead 'aVR'; it has V5, MLII"):

@@ -239,6 +239,7 @@ def test_a_batch_size_fixed_in_the_file_is_kept(tiny: Backbone, images: Images) 
     np.testing.assert_allclose(engine.run(images)["stage3"], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow  # imports torch
 def test_an_onnx_file_does_not_run_on_torch(tiny: Backbone) -> None:
     pytest.importorskip("timm", reason="needs ecglens[timm]")
     with pytest.raises(BackboneError, match="only timm networks run on torch; take --engine open"):
@@ -260,6 +261,8 @@ def test_an_engine_and_its_results_are_let_go(tiny: Backbone, images: Images) ->
     [
         ("Exception from plugin:\nstd::bad_alloc", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\ncannot allocate 4 GB", MemoryError, "cannot allocate 4 GB"),
+        ("can't alloc", MemoryError, "has no memory to run tiny"),
+        ("Resource temporarily unavailable", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\nodd layer", BackboneError, "OpenVINO cannot run tiny: odd layer"),
     ],
 )

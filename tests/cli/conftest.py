@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from ecglens.cli.app import main, make_app
 from tests.cli.collection import N_PEOPLE, RHYTHMS, Outcome, Program, write_collection
 from tests.tiny_onnx import make_tiny_onnx
+
+
+class _MadeOnce:
+    """The program with all its verbs, as :func:`main` runs it."""
+
+    def __init__(self) -> None:
+        self._command = typer.main.get_command(make_app())
+
+    def __call__(self, **options: Any) -> Any:
+        return self._command(**options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:
+    """Make the program once: it takes a tenth of a second, and tests run it a thousand times."""
+    program = _MadeOnce()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecglens.cli.app.make_app", lambda: program)
+        yield
 
 
 @pytest.fixture(scope="session")

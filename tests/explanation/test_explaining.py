@@ -85,6 +85,7 @@ class TestPlantedCause:
             assert AT_S < peak_s < AT_S + LASTS_S
         assert np.mean([inside(found) for found in told]) > 0.7  # by chance 0.3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("at_s", "least"), [(0.5, 0.45), (6.0, 0.6)])
     def test_it_is_found_wherever_it_stands(
         self, model: RhythmModel, at_s: float, least: float
@@ -106,6 +107,7 @@ class TestPlantedCause:
         band = (hz > 2) & (hz < 10)
         assert rows[band].sum() / rows.sum() > 1.2 * band.mean()
 
+    @pytest.mark.slow
     def test_half_a_window_of_af_is_found(self, model: RhythmModel) -> None:
         course = np.mean(
             [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecglens.errors import OutputError
-from ecglens.studies.cells import Cells, key_of
+from ecglens.studies.cells import Cells, cell_key
 
 
 def never() -> int:
@@ -56,9 +56,9 @@ def test_a_cell_is_on_the_disk_before_the_next(
 
 
 def test_another_version_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = key_of("a")
+    before = cell_key("a")
     monkeypatch.setattr("ecglens.studies.cells.__version__", "0.0.0")
-    assert key_of("a") != before
+    assert cell_key("a") != before
 
 
 def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
@@ -77,12 +77,12 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
 def test_keys_tell_apart_values_shapes_and_types() -> None:
     zeros = np.zeros(4, np.float32)
     keys = [
-        key_of(zeros),
-        key_of(zeros.reshape(2, 2)),
-        key_of(zeros.view(np.int32)),
-        key_of(zeros, 0),
-        key_of({"a": 1, "b": 2}),
-        key_of({"a": 2, "b": 1}),
+        cell_key(zeros),
+        cell_key(zeros.reshape(2, 2)),
+        cell_key(zeros.view(np.int32)),
+        cell_key(zeros, 0),
+        cell_key({"a": 1, "b": 2}),
+        cell_key({"a": 2, "b": 1}),
     ]
     assert len(set(keys)) == len(keys)
-    assert key_of({"b": 2, "a": 1}) == keys[4]
+    assert cell_key({"b": 2, "a": 1}) == keys[4]

@@ -19,6 +19,8 @@ from tools.distill.training import Scaling, Schedule, Teaching, normalised
 from ecglens.backbones import backbone_from_onnx, make_engine, onnx_graph
 from ecglens.backbones.backbone import IMAGENET_MEAN, IMAGENET_STD
 
+pytestmark = pytest.mark.slow  # imports torch
+
 SIZE = 32
 N = 32
 CHANNELS = list(LAYERS.values())
@@ -65,7 +67,6 @@ def test_candidates_make_the_teachers_shapes(name):
     assert shapes == [(1, c, *side) for c, side in zip(CHANNELS, sides, strict=True)]
 
 
-@pytest.mark.slow
 def test_a_student_learns(store, tmp_path):
     job = teaching(store, tmp_path / "job", Schedule(3, 1, epochs=12, general=0, batch=16))
     before = job.judge()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -33,6 +34,7 @@ from ecglens.cli.console import plain
 from ecglens.cli.ending import ending_in_order, signal_of
 from ecglens.cli.options import flatten
 from ecglens.errors import EcglensError, OutputError
+from ecglens.memory import need_memory
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
@@ -41,6 +43,8 @@ EPILOG = (
     "Research use only: not a medical device."
 )
 
+# What numpy and scipy take as they are loaded. With too little, their BLAS asks again for ever.
+LIBRARIES_MB = 320
 # What the system's loader and network engine say where memory is out.
 NO_ROOM = ("failed to map segment", "Cannot allocate memory", "Resource temporarily unavailable")
 
@@ -78,6 +82,8 @@ def _root(
     ] = False,
 ) -> None:
     """ECG recordings in, rhythm episodes out."""
+    if "numpy" not in sys.modules:
+        need_memory(LIBRARIES_MB, "ecglens")
 
 
 def make_app() -> typer.Typer:
@@ -155,7 +161,8 @@ def _told_of_system(error: OSError) -> tuple[str, int] | None:
         return NO_MEMORY, EcglensError.exit_code
     for cure, numbers in CURES.items():
         if error.errno in numbers:
-            place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            name = error.filename
+            place = f"{os.fsdecode(name) if isinstance(name, bytes) else name}: " if name else ""
             return f"cannot write: {place}{error.strerror}; {cure}", OutputError.exit_code
     return None
 

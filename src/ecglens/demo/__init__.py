@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ecglens.demo.job import Steps, run_demo
+from ecglens.demo.job import run_demo
 from ecglens.demo.page import shipped_verdict, verdict
 from ecglens.demo.results import DemoResult, DemoSettings
 from ecglens.demo.words import REHEARSAL, next_steps
+from ecglens.steps import Steps
 
 __all__ = [
     "REHEARSAL",

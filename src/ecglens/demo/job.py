@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +29,8 @@ from ecglens.readers import read_record
 from ecglens.recipes import Recipe, find_recipe
 from ecglens.records import Record
 from ecglens.reports import save_html
+from ecglens.steps import Steps, quiet
 from ecglens.windows import Windows, make_windows
-
-Step = Callable[[int, int], None]
-Steps = Callable[[str], AbstractContextManager[Step]]
-"""Called with the name of a step; inside it, a function takes what is done and what is to do."""
 
 _MINUTES = 4.0
 _FOLDS, _DRAWS = 5, 1000
@@ -46,13 +42,8 @@ _FILES = (
 )
 
 
-@contextlib.contextmanager
-def _quiet(_: str) -> Iterator[Step]:
-    yield lambda _done, _total: None
-
-
 def run_demo(
-    folder: str | Path, settings: DemoSettings | None = None, *, steps: Steps = _quiet
+    folder: str | Path, settings: DemoSettings | None = None, *, steps: Steps = quiet
 ) -> DemoResult:
     """Do the whole job on virtual patients and write all of it, with a report, into a folder.
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from ecglens.evaluation.checks import PROTOCOLS, check_no_leak
-from ecglens.evaluation.databases import DatabasesLeftOut, LeftOut, leave_one_database_out
+from ecglens.evaluation.databases import (
+    DatabasesLeftOut,
+    DatabaseSplit,
+    LeftOut,
+    leave_one_database_out,
+    split_databases,
+)
 from ecglens.evaluation.episodes import EpisodeMatch, agreement, match_episodes
 from ecglens.evaluation.metrics import Score
 from ecglens.evaluation.nesting import NestedEvaluation, evaluate_nested
@@ -27,6 +33,7 @@ __all__ = [
     "PROTOCOLS",
     "ClassScores",
     "DatabaseScores",
+    "DatabaseSplit",
     "DatabasesLeftOut",
     "EpisodeMatch",
     "Evaluation",
@@ -46,6 +53,7 @@ __all__ = [
     "leave_one_database_out",
     "match_episodes",
     "shuffle_labels",
+    "split_databases",
     "subject_folds",
     "sweep_layers",
 ]

@@ -17,6 +17,61 @@ from ecglens.evaluation.tables import align, counted, number
 
 
 @dataclass(frozen=True, eq=False)
+class DatabaseSplit:
+    """What is trained on and tested when one database is left out.
+
+    Attributes:
+        database: its name.
+        train: windows of all others, but for people who are in this one too.
+        test: its windows of classes that are taught.
+        taught: classes of the training windows, sorted.
+        untaught: its classes that are not taught.
+        in_others: its people who are in another database too; nothing of theirs is trained on.
+    """
+
+    database: str
+    train: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+    taught: tuple[str, ...]
+    untaught: tuple[str, ...]
+    in_others: tuple[str, ...]
+
+
+def split_databases(
+    labels: npt.NDArray[np.str_],
+    subjects: npt.NDArray[np.str_],
+    databases: npt.NDArray[np.str_],
+) -> tuple[DatabaseSplit, ...]:
+    """Leave each database out in turn, by name; nobody is ever on both sides.
+
+    Whoever is in the database left out and in another is tested, and not trained on. Nothing is
+    tested of classes that the training windows lack.
+
+    Args:
+        labels: class of each window, shape (n,).
+        subjects: person of each window, shape (n,).
+        databases: where each window is from, shape (n,).
+    """
+    splits: list[DatabaseSplit] = []
+    for name in np.unique(databases):
+        here = databases == name
+        known = np.isin(subjects, subjects[here])
+        train = ~here & ~known
+        taught = np.unique(labels[train])
+        splits.append(
+            DatabaseSplit(
+                database=str(name),
+                train=np.flatnonzero(train),
+                test=np.flatnonzero(here & np.isin(labels, taught)),
+                taught=tuple(taught.tolist()),
+                untaught=tuple(np.setdiff1d(labels[here], taught).tolist()),
+                in_others=tuple(np.unique(subjects[~here & known]).tolist()),
+            )
+        )
+    return tuple(splits)
+
+
+@dataclass(frozen=True, eq=False)
 class LeftOut:
     """One database that was kept out of the training and tested.
 
@@ -138,7 +193,8 @@ def leave_one_database_out(
     """
     data = check_data(features, labels, subjects, databases)
     check_classes(data)
-    names = [str(name) for name in np.unique(data.databases)]
+    splits = split_databases(data.labels, data.subjects, data.databases)
+    names = [split.database for split in splits]
     if len(names) < 2 or "" in names:
         found = ", ".join(repr(name) for name in names)
         raise EvaluationError(
@@ -146,10 +202,10 @@ def leave_one_database_out(
             "two or more, each with a name; add windows of another database"
         )
     rows: list[LeftOut] = []
-    for name in names:
-        rows.append(_left_out(data, name, classifier, random_state, n_bootstrap))
+    for split in splits:
+        rows.append(_left_out(data, split, classifier, random_state, n_bootstrap))
         if progress is not None:
-            progress(len(rows), len(names))
+            progress(len(rows), len(splits))
     return DatabasesLeftOut(
         rows=tuple(rows),
         classes=data.classes,
@@ -166,23 +222,27 @@ def _databases_of(data: Data) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _left_out(
-    data: Data, name: str, classifier: Any, random_state: int, n_bootstrap: int
+    data: Data, split: DatabaseSplit, classifier: Any, random_state: int, n_bootstrap: int
 ) -> LeftOut:
     """Test one database on what the others teach."""
-    test = data.databases == name
-    train = ~test & ~np.isin(data.subjects, data.subjects[test])
-    taught = np.unique(data.labels[train])
-    untaught = tuple(str(one) for one in np.setdiff1d(data.labels[test], taught))
-    test &= np.isin(data.labels, taught)
-    n_people = len(np.unique(data.subjects[train]))
-    if len(taught) < 2:
-        why = f"the other databases teach {', '.join(taught) or 'no class'}; two classes are needed"
-        return LeftOut(name, None, why, untaught, int(train.sum()), n_people)
-    if not test.any():
-        why = f"no other database has its {', '.join(untaught)}"
-        return LeftOut(name, None, why, untaught, int(train.sum()), n_people)
+    result, why = None, ""
+    if len(split.taught) < 2:
+        known = ", ".join(split.taught) or "no class"
+        why = f"the other databases teach {known}; two classes are needed"
+    elif not len(split.test):
+        why = f"no other database has its {', '.join(split.untaught)}"
+    else:
+        result = _tested(data, split, classifier, random_state, n_bootstrap)
+    n_people = len(np.unique(data.subjects[split.train]))
+    return LeftOut(split.database, result, why, split.untaught, len(split.train), n_people)
+
+
+def _tested(
+    data: Data, split: DatabaseSplit, classifier: Any, random_state: int, n_bootstrap: int
+) -> ProtocolResult:
+    train, test = split.train, split.test
     try:
-        result = evaluate_holdout(
+        return evaluate_holdout(
             data.features[train],
             data.labels[train],
             data.subjects[train],
@@ -195,5 +255,4 @@ def _left_out(
             n_bootstrap=n_bootstrap,
         )
     except EvaluationError as error:
-        raise EvaluationError(f"with {name} left out: {error}") from error
-    return LeftOut(name, result, "", untaught, int(train.sum()), n_people)
+        raise EvaluationError(f"with {split.database} left out: {error}") from error

@@ -59,7 +59,7 @@ class Stages:
             kept = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(kept, dict) or kept.get("inputs") != key_of(inputs):
+        if not isinstance(kept, dict) or kept.get("inputs") != inputs_key(inputs):
             return None
         result = kept.get("result")
         return result if isinstance(result, dict) else None
@@ -71,13 +71,13 @@ class Stages:
             OutputError: it cannot be written.
         """
         make_folder(self._folder)
-        write_json(self._path(name), {"inputs": key_of(inputs), "result": result})
+        write_json(self._path(name), {"inputs": inputs_key(inputs), "result": result})
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
 
-def key_of(inputs: Mapping[str, Any]) -> str:
+def inputs_key(inputs: Mapping[str, Any]) -> str:
     """Return a hash of JSON-ready values and of this program's version."""
     text = json.dumps([__version__, dict(inputs)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-Step = Callable[[int, int], None]
+from ecglens.steps import Steps, quiet
+
 Transfer = Callable[[int, int, int, int | None], None]
-
-
-@contextlib.contextmanager
-def _quiet_step(_: str) -> Iterator[Step]:
-    yield lambda _done, _total: None
 
 
 @contextlib.contextmanager
@@ -31,6 +27,6 @@ class Telling:
         say: takes what a person should know before and while it runs, some lines at a time.
     """
 
-    steps: Callable[[str], AbstractContextManager[Step]] = _quiet_step
+    steps: Steps = quiet
     transfers: Callable[[str], AbstractContextManager[Transfer]] = _quiet_transfer
     say: Callable[[str], None] = lambda _: None

@@ -41,7 +41,7 @@ class Cells:
         """Return the cell of a key, computed and kept where it is missing.
 
         Args:
-            key: of :func:`key_of`.
+            key: of :func:`cell_key`.
             compute: returns plain values for JSON.
 
         Raises:
@@ -91,7 +91,7 @@ class Cells:
         self._whole = True
 
 
-def key_of(*parts: Any) -> str:
+def cell_key(*parts: Any) -> str:
     """Return a name for all that a cell depends on, this program's version among it.
 
     Args:

@@ -9,18 +9,13 @@ from typing import Any
 import numpy as np
 
 from ecglens.errors import EvaluationError
+from ecglens.evaluation import split_databases
+from ecglens.steps import Steps, quiet
 from ecglens.studies.cells import Cells
 from ecglens.studies.databases_outcome import Answers, outcomes_of
-from ecglens.studies.databases_plan import (
-    DatabaseSettings,
-    Plan,
-    names_of,
-    plans_of,
-    shared_classes,
-)
+from ecglens.studies.databases_plan import LEFT_OUT, DatabaseSettings, Plan, names_of, plans_of
 from ecglens.studies.databases_report import report_of
 from ecglens.studies.learners import Learner, learnt_answers
-from ecglens.studies.material import Steps, quiet
 from ecglens.studies.study import CELLS, Study
 from ecglens.windows import Windows
 
@@ -41,7 +36,7 @@ def study_databases(
     others, and beside it by subject-wise folds over all databases. Where it has several classes
     of two people or more each, subject-wise folds within it show the contrast without any other
     recorder. What cannot be judged is left out and said in the notes. Nobody is ever on both
-    sides, whatever database they are in.
+    sides: who is in the database left out and in another is not trained on, and that is said too.
 
     Args:
         windows: labelled, readable windows.
@@ -53,21 +48,21 @@ def study_databases(
         steps: told of progress.
 
     Raises:
-        EvaluationError: fewer than two databases share a class, or the windows cannot support the
-            folds.
-        LeakError: a person is in two databases.
+        EvaluationError: no database can be left out, or the windows cannot support the folds.
         OutputError: the folder cannot be written.
     """
     settings = settings or DatabaseSettings()
-    shared = shared_classes(windows)
-    if not shared:
+    splits = split_databases(windows.labels, windows.subjects, windows.databases)
+    if not any(len(split.test) for split in splits):
         raise EvaluationError(
-            f"no class is in two databases or more ({', '.join(names_of(windows))}); leaving one "
-            "out needs windows of a class from another; add a database"
+            f"no class is in two databases or more ({', '.join(names_of(windows))}), of people "
+            "of its own; leaving one out needs windows of a class from another; add a database"
         )
-    plans, more_notes = plans_of(windows, settings, shared)
+    plans, more_notes = plans_of(windows, settings, splits)
+    if not any(plan.protocol == LEFT_OUT for plan in plans):
+        raise EvaluationError(f"{'; '.join(more_notes)}; add a database with another class")
     answers = _answers(windows, learner, plans, Cells(folder / CELLS), settings, steps)
-    outcomes = tuple(outcomes_of(windows, shared, answers, settings))
+    outcomes = tuple(outcomes_of(windows, splits, answers, settings))
     return report_of(windows, learner, outcomes, settings, described or {}, (*more_notes, *notes))
 
 

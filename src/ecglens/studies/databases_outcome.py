@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ecglens.evaluation import Score
+from ecglens.evaluation import DatabaseSplit, Score
 from ecglens.evaluation.metrics import score_confusions, subject_confusions
-from ecglens.studies.databases_plan import IN_MIX, LEFT_OUT, WITHIN, DatabaseSettings, names_of
+from ecglens.studies.databases_plan import IN_MIX, LEFT_OUT, WITHIN, DatabaseSettings
 from ecglens.studies.learners import Index
 from ecglens.windows import Windows
 
@@ -44,19 +44,18 @@ class Outcome:
 
 def outcomes_of(
     windows: Windows,
-    shared: Mapping[str, Sequence[str]],
+    splits: Sequence[DatabaseSplit],
     answers: Answers,
     settings: DatabaseSettings,
 ) -> Iterator[Outcome]:
     """Yield, for each database, left out, in the mix and within, as far as it was judged."""
-    for name in names_of(windows):
-        here = windows.databases == name
-        common = np.flatnonzero(here & np.isin(windows.labels, shared.get(name, ())))
-        if len(common):
+    for split in splits:
+        name = split.database
+        if len(split.test):
             for protocol, key in ((LEFT_OUT, name), (IN_MIX, "")):
                 if (protocol, key) in answers:
                     said = answers[protocol, key]
-                    yield _outcome(windows, common, said, name, protocol, settings)
+                    yield _outcome(windows, split.test, said, name, protocol, settings)
         if (WITHIN, name) in answers:
             said = answers[WITHIN, name]
             index = np.flatnonzero(said >= 0)

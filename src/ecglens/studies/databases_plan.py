@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ecglens.errors import EvaluationError
-from ecglens.evaluation import subject_folds
+from ecglens.evaluation import DatabaseSplit, subject_folds
 from ecglens.evaluation.metrics import check_draws
+from ecglens.evaluation.tables import counted
 from ecglens.studies.learners import Index
 from ecglens.windows import Windows
 
@@ -50,39 +52,19 @@ def names_of(windows: Windows) -> list[str]:
     return [str(name) for name in np.unique(windows.databases)]
 
 
-def shared_classes(windows: Windows) -> dict[str, tuple[str, ...]]:
-    """Return the classes of each database that another has too; none without any."""
-    held = {
-        name: set(windows.labels[windows.databases == name].tolist()) for name in names_of(windows)
-    }
-    shared = {
-        name: tuple(sorted(c for c in held[name] if any(c in held[o] for o in held if o != name)))
-        for name in held
-    }
-    return {name: classes for name, classes in shared.items() if classes}
-
-
 def plans_of(
-    windows: Windows, settings: DatabaseSettings, shared: dict[str, tuple[str, ...]]
+    windows: Windows, settings: DatabaseSettings, splits: Sequence[DatabaseSplit]
 ) -> tuple[list[Plan], list[str]]:
     """Return all fits, and notes on what cannot be judged."""
-    everything = np.arange(len(windows))
     plans: list[Plan] = []
-    notes: list[str] = []
-    for name, classes in shared.items():
-        test = everything[(windows.databases == name) & np.isin(windows.labels, classes)]
-        train = everything[windows.databases != name]
-        if len(np.unique(windows.labels[train])) < 2:
-            notes.append(f"{name} cannot be left out: the others teach one class alone")
-            continue
-        plans.append(Plan(LEFT_OUT, name, [(f"{name} left out", train, test)]))
+    for split in splits:
+        if len(split.test) and len(split.taught) > 1:
+            fit = (f"{split.database} left out", split.train, split.test)
+            plans.append(Plan(LEFT_OUT, split.database, [fit]))
+    everything = np.arange(len(windows))
     mix = _folds(windows, everything, settings.folds, settings.random_state, "the mix")
     plans.append(Plan(IN_MIX, "", mix))
-    notes += [
-        f"{name} has no class that another database has, so it cannot be left out"
-        for name in names_of(windows)
-        if name not in shared
-    ]
+    notes = [note for split in splits for note in _notes(split)]
     for name in names_of(windows):
         try:
             fits = _within(windows, name, settings)
@@ -92,6 +74,21 @@ def plans_of(
         if fits:
             plans.append(Plan(WITHIN, name, fits))
     return plans, notes
+
+
+def _notes(split: DatabaseSplit) -> Iterator[str]:
+    """Say what of a database is not judged as it is meant."""
+    if not len(split.test):
+        yield f"{split.database} has no class that another database has, so it cannot be left out"
+    elif len(split.taught) < 2:
+        yield f"{split.database} cannot be left out: the others teach one class alone"
+    if split.in_others:
+        people = counted(len(split.in_others), "person", "people")
+        verb = "is" if len(split.in_others) == 1 else "are"
+        yield (
+            f"{people} of {split.database} {verb} in another database too: with {split.database} "
+            f"left out, nothing of theirs is trained on ({', '.join(split.in_others[:5])})"
+        )
 
 
 def _within(windows: Windows, name: str, settings: DatabaseSettings) -> list[Fit]:

@@ -11,6 +11,7 @@ from ecglens.backbones import Backbone, load_backbone
 from ecglens.errors import BackboneError, UsageError, suggest
 from ecglens.features import RHYTHM
 from ecglens.recipes import Recipe, find_recipe
+from ecglens.steps import Steps, quiet
 from ecglens.studies.learners import (
     HANDMADE_C,
     HANDMADE_GAMMA,
@@ -20,7 +21,7 @@ from ecglens.studies.learners import (
     recipe_learner,
 )
 from ecglens.studies.learning_plan import SCRATCH
-from ecglens.studies.material import Describing, Steps, quiet
+from ecglens.studies.material import Describing
 from ecglens.studies.signal_network import signals_for_network, torch_is_here
 from ecglens.windows import Windows
 

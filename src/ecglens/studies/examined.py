@@ -19,9 +19,10 @@ from ecglens.evaluation.metrics import check_draws
 from ecglens.features import EngineSettings, Extractor
 from ecglens.models import RhythmModel, find_model, fit_model, load_model
 from ecglens.recipes import Recipe
-from ecglens.studies.cells import key_of
+from ecglens.steps import Steps, quiet
+from ecglens.studies.cells import cell_key
 from ecglens.studies.learners import Index
-from ecglens.studies.material import Describing, Steps, quiet
+from ecglens.studies.material import Describing
 from ecglens.windows import Windows
 
 _NAMED_AT_MOST = 5
@@ -107,7 +108,7 @@ class FoldModels:
     def identity(self) -> str:
         """A name for features, recipe and folds."""
         seed = self.settings.random_state
-        return key_of(self._features, self.recipe.to_dict(), self.settings.folds, seed)
+        return cell_key(self._features, self.recipe.to_dict(), self.settings.folds, seed)
 
     @property
     def title(self) -> str:
@@ -207,7 +208,7 @@ class SavedModel:
         """A name for the file's content and for what runs its network."""
         one = self.engine
         precision = resolve_precision(one.engine, one.precision)
-        return key_of(self._sha256, one.engine, one.device, precision)
+        return cell_key(self._sha256, one.engine, one.device, precision)
 
     @property
     def title(self) -> str:

@@ -20,8 +20,9 @@ from ecglens.errors import EvaluationError
 from ecglens.evaluation import check_no_leak
 from ecglens.heads import MemorySVC
 from ecglens.recipes import Recipe
-from ecglens.studies.cells import Cells, key_of
+from ecglens.studies.cells import Cells, cell_key
 from ecglens.studies.signal_network import SignalNetwork
+from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
 Index = npt.NDArray[np.int64]
@@ -55,8 +56,9 @@ class Learner:
     @cached_property
     def identity(self) -> str:
         """A name for all that decides what it learns from given windows."""
-        return key_of(self.features, self.settings)
+        return cell_key(self.features, self.settings)
 
+    @one_blas_core()
     def answers(
         self, labels: npt.NDArray[np.str_], train: Index, test: Index, seed: int, where: str
     ) -> list[str]:
@@ -108,7 +110,7 @@ def learnt_answers(
         said = learner.answers(windows.labels, train, test, seed, where)
         return [int(code) for code in np.searchsorted(windows.classes, said)]
 
-    key = key_of("answers", learner.identity, windows.labels, train, test, seed)
+    key = cell_key("answers", learner.identity, windows.labels, train, test, seed)
     return np.asarray(cells.get(key, compute), dtype=np.int64)
 
 

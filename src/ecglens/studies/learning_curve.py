@@ -11,12 +11,12 @@ import numpy as np
 from ecglens.errors import UsageError
 from ecglens.evaluation import subject_folds
 from ecglens.evaluation.metrics import IntArray, subject_confusions
+from ecglens.steps import Steps, quiet
 from ecglens.studies.cells import Cells
 from ecglens.studies.curves import Point, point_of, weights_of_people
 from ecglens.studies.learners import Index, Learner, learnt_answers
 from ecglens.studies.learning_plan import CurveSettings, Plan, Task, draw_training
 from ecglens.studies.learning_report import report_of
-from ecglens.studies.material import Steps, quiet
 from ecglens.studies.study import CELLS, Study
 from ecglens.windows import Windows
 

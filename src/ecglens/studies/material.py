@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,18 +15,10 @@ from ecglens.features import EngineSettings, Extractor, Output, concatenate_outp
 from ecglens.images import ImageSettings
 from ecglens.recipes import Recipe
 from ecglens.signals import unreadable_reasons
+from ecglens.steps import Step
 from ecglens.windows import Windows, is_windows_table, load_windows, load_windows_table
 
 FloatArray = npt.NDArray[np.float32]
-Step = Callable[[int, int], None]
-Steps = Callable[[str], AbstractContextManager[Step]]
-"""Called with the name of a step; inside it, a function takes what is done and what is to do."""
-
-
-@contextmanager
-def quiet(_: str) -> Iterator[Step]:
-    """Show nothing of a step."""
-    yield lambda _done, _total: None
 
 
 @dataclass(frozen=True)

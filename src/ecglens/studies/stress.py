@@ -13,10 +13,10 @@ from ecglens.classifiers import feature_space
 from ecglens.features import Extractor, concatenate_outputs
 from ecglens.models import RhythmModel
 from ecglens.signals import fill_gaps, unreadable_reasons
-from ecglens.studies.cells import Cells, key_of
+from ecglens.steps import Steps, quiet
+from ecglens.studies.cells import Cells, cell_key
 from ecglens.studies.examined import Examined, StressSettings
 from ecglens.studies.learners import Index
-from ecglens.studies.material import Steps, quiet
 from ecglens.studies.stress_level import level_of
 from ecglens.studies.stress_report import report_of
 from ecglens.studies.stresses import CLEAN, FloatArray, Stress, all_stresses
@@ -59,10 +59,10 @@ def study_stress(
     cells = Cells(folder / CELLS)
     judge = _Judge(windows, examined, settings.random_state)
     levels = []
-    data = key_of(windows.X, windows.labels, windows.subjects, windows.fs)
+    data = cell_key(windows.X, windows.labels, windows.subjects, windows.fs)
     with steps("stress") as step:
         for done, stress in enumerate(asked, start=1):
-            key = key_of(
+            key = cell_key(
                 "stress", data, examined.identity, stress.kind, stress.level, settings.random_state
             )
 

@@ -131,7 +131,8 @@ def lead_rows(record: Recording, leads: LeadChoice) -> list[int]:
     if leads == "all":
         return list(range(record.n_leads))
     if leads == "best":
-        return [choose_lead(record)]
+        # One lead alone need not be read to be the best.
+        return [0] if record.n_leads == 1 else [choose_lead(record)]
     wanted = [leads] if isinstance(leads, str) else list(leads)
     found = (record.find_lead(lead) for lead in wanted)
     row = next((row for row in found if row is not None), None)

@@ -7,9 +7,9 @@ calibration, reject rule and distance, and judges the people left out, and those
 are in no training part. For every level it prints the share of windows that are claimed and the
 accuracy and macro-F1 of those, and the share of the records' windows of other rhythms, and of
 noise, that are not claimed. A second table does so for the default level and several shares of
-windows that may be called unlike training. ``--people chosen`` takes the two thirds of the people
-on whom choices are made (``benchmarks/studies.py``), ``--people third`` trains on them and judges
-the others. Features are kept in the cache.
+windows that may be called unlike training, a third by rhythm at the defaults. ``--people chosen``
+takes the two thirds of the people on whom choices are made (``benchmarks/studies.py``), ``--people
+third`` trains on them and judges the others. Features are kept in the cache.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from rhythm4 import read_rhythm4, readable
 from studies import Split, split_people
 
 ALPHAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+NOISE = "NOISE"
 UNLIKE = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3)
 Floats = npt.NDArray[np.float32]
 
@@ -171,6 +172,48 @@ def row(
     return out
 
 
+def format_report(levels: Sequence[dict[str, Any]], shares: Sequence[dict[str, Any]]) -> str:
+    """Return as Markdown what was found at each level, at each share, and by rhythm."""
+    tables = [_claims("alpha", levels), _claims("unlike", shares)]
+    tables += [_rhythms(line) for line in levels if line["alpha"] == DEFAULT_ALPHA]
+    return "\n\n".join(table for table in tables if table)
+
+
+def _claims(changed: str, rows: Sequence[dict[str, Any]]) -> str:
+    classes = list(rows[0]["coverage_by_class"])
+    lines = [
+        f"| {changed} | claimed | accuracy of claimed | macro-F1 of claimed "
+        f"| claimed {', '.join(classes)} | other rhythms not claimed | noise not claimed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        found = " ".join(f"{share:.2f}" for share in row["coverage_by_class"].values())
+        strange = row.get("not_claimed", {})
+        others = [strange[name] for name in strange if name not in ("all", NOISE)]
+        lines.append(
+            f"| {row[changed]:.2f} | {row['coverage']:.2f} | {row['accuracy']:.3f} "
+            f"| {row['macro_f1']:.3f} | {found} | {_share(others)} "
+            f"| {_share([strange[NOISE]] if NOISE in strange else [])} |"
+        )
+    return "\n".join(lines)
+
+
+def _rhythms(row: dict[str, Any]) -> str:
+    lines = [
+        f"| {name} | {count} | {_share([(share, count)])} |"
+        for name, (share, count) in row.get("not_claimed", {}).items()
+    ]
+    return (
+        "\n".join(["| rhythm | windows | not claimed |", "|---|---|---|", *lines]) if lines else ""
+    )
+
+
+def _share(parts: Sequence[tuple[float, int]]) -> str:
+    """Return the share of windows over parts of a share and a number each."""
+    count = sum(number for _, number in parts)
+    return f"{sum(share * number for share, number in parts) / count:.2f}" if count else "-"
+
+
 def main() -> int:
     """Print the figures and write them where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -196,15 +239,14 @@ def main() -> int:
             other = concatenate_outputs(extractor.run(strange.X, strange.fs))
         splits = splits_of(windows, args.people, args.folds)
         done = folds(windows, features, strange, other, splits)
-        rows = [row(windows, strange, done, alpha) for alpha in ALPHAS]
-        rows += [row(windows, strange, done, DEFAULT_ALPHA, unlike) for unlike in UNLIKE]
+        levels = [row(windows, strange, done, alpha) for alpha in ALPHAS]
+        shares = [row(windows, strange, done, DEFAULT_ALPHA, unlike) for unlike in UNLIKE]
     except EcglensError as error:
         print(f"abstention: error: {error}", file=sys.stderr)
         return error.exit_code
-    for line in rows:
-        print(json.dumps(line))
+    print(format_report(levels, shares))
     if args.json is not None:
-        text = json.dumps(rows, indent=1, allow_nan=False) + "\n"
+        text = json.dumps(levels + shares, indent=1, allow_nan=False) + "\n"
         write_atomically(args.json, lambda file: file.write(text.encode()))
     return 0
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import ecglens
 from ecglens.backbones import load_backbone
 from ecglens.backbones.engine import make_engine
 from ecglens.errors import EcglensError
@@ -147,7 +148,7 @@ def run_around(around: Around, records: Path, folder: Path) -> dict[str, bytes]:
     done = subprocess.run(  # noqa: S603
         [sys.executable, str(script), json.dumps(asked)],
         cwd=make_folder(folder / "elsewhere") if around.elsewhere else folder,
-        env={**os.environ, **variables},
+        env={**os.environ, **variables, "PYTHONPATH": str(Path(ecglens.__file__).parents[1])},
         capture_output=True,
         check=False,
     )

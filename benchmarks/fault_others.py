@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import random
+import re
 import resource
 import signal
 import time
@@ -12,23 +15,47 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fault_jobs import BAD, Job, add_to_log, differences, empty, finish, half_made, read_log, tree
-from fork_server import CRASHED, log_of, start
+from ecglens.batch.names import RECORDS_TABLE
+from fault_jobs import (
+    BAD,
+    Job,
+    Tree,
+    add_to_log,
+    differences,
+    empty,
+    finish,
+    half_made,
+    read_log,
+    tree,
+)
+from fork_server import log_of, start
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SIGNAL_TRIES = 4
 FILE_BYTES = (2_000, 20_000, 200_000)
 EXTRA_MB = (0, 8, 32, 64, 96, 128, 192, 256, 384, 512)
 _OLDER = b"of an earlier run"
+# Exit codes of ``predict`` where recordings failed one by one: all of them, or some.
+_FAILED = (3, 9)
+_FAILED_TABLE = f"out/{RECORDS_TABLE}"
+# What the program says as it ends early: its own lines, and those of recordings that are done.
+_OWN_LINE = re.compile(r"ecglens: |\d+ recordings: |.* -> out/")
 # A run that hangs is ended by SIGALRM, and so seen; other users of the machine may make it slow.
 _LONGEST_S = 600
 Fault = Callable[[Job, Path], dict[str, Any]]
 
 
-def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int, only: str = "") -> None:
+def run_others(
+    jobs: Sequence[Job],
+    folder: Path,
+    log: Path,
+    seed: int,
+    only: str = "",
+    extra_mb: Sequence[int] = EXTRA_MB,
+) -> None:
     """Try each fault whose name starts so on each command, those left out that the log knows."""
     done = {(line["verb"], line["fault"]) for line in read_log(log) if "fault" in line}
-    for name, fault in _faults(seed):
+    for name, fault in _faults(seed, extra_mb):
         if not name.startswith(only):
             continue
         for job in jobs:
@@ -37,7 +64,7 @@ def run_others(jobs: Sequence[Job], folder: Path, log: Path, seed: int, only: st
                 add_to_log(log, [line])
 
 
-def _faults(seed: int) -> Iterator[tuple[str, Fault]]:
+def _faults(seed: int, extra_mb: Sequence[int]) -> Iterator[tuple[str, Fault]]:
     for number in SIGNALS:
         for i in range(SIGNAL_TRIES):
             name = f"{number.name} {i + 1}"
@@ -46,7 +73,7 @@ def _faults(seed: int) -> Iterator[tuple[str, Fault]]:
     yield "two at once", _twice
     for size in FILE_BYTES:
         yield f"files of {size} bytes", functools.partial(_cramped, size=size)
-    for extra in EXTRA_MB:
+    for extra in extra_mb:
         yield f"memory of {extra} MB more", functools.partial(_starved, extra_mb=extra)
 
 
@@ -100,11 +127,43 @@ def _starved(job: Job, folder: Path, *, extra_mb: int) -> Any:
         _limit(resource.RLIMIT_AS, _held_bytes() + extra_mb * 2**20)
 
     code = start(job.words, folder, limit).wait()
-    said = log_of(folder)
-    wrong = [] if 0 <= code < CRASHED else [f"exit code {code}: {said[-500:]}"]
-    if code != 0 and not wrong:
-        wrong = _not_one_line(said)
-    return _again(job, folder, code, wrong, half_made(tree(folder), job.whole))
+    found = tree(folder)
+    wrong = not_in_order(job.verb, code, log_of(folder))
+    half = half_made(found, job.whole)
+    if code in _FAILED and tells_failures(found, job.whole):
+        half = [name for name in half if name != _FAILED_TABLE]
+    return _again(job, folder, code, wrong, half)
+
+
+def not_in_order(verb: str, code: int, said: str) -> list[str]:
+    """Return what is wrong with the end of a run that had too little memory, nothing if it is not.
+
+    In order are the end of all work (0), one line of error (1), and recordings that ``predict``
+    let fail one by one, each with a line of its own (3, 9).
+    """
+    if code == 0:
+        return []
+    if code not in (1, *_FAILED) or (code in _FAILED and verb != "predict"):
+        return [f"exit code {code}: {said[-500:]}"]
+    lines = said.splitlines() or [""]
+    last = "ecglens: error: " if code != 3 else "ecglens: "
+    foreign = [line for line in lines if not _OWN_LINE.match(line)]
+    good = lines[-1].startswith(last) and not foreign
+    return [] if good else [f"said: {said[-500:]}"]
+
+
+def tells_failures(found: Tree, whole: Tree) -> bool:
+    """Return whether each line of the table of recordings is right or says why one failed."""
+    right = _rows(whole.get(_FAILED_TABLE, b""))
+    rows = _rows(found.get(_FAILED_TABLE, b""))
+    failed = [row["status"] == "failed" and bool(row["message"]) for row in rows]
+    return len(rows) == len(right) and all(
+        row == mine or told for row, mine, told in zip(rows, right, failed, strict=True)
+    )
+
+
+def _rows(table: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table.decode("utf-8"), newline="")))
 
 
 def _limit(what: int, value: int) -> None:

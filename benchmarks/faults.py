@@ -49,7 +49,7 @@ from fault_jobs import (
     tree,
     undisturbed,
 )
-from fault_others import format_others, run_others
+from fault_others import EXTRA_MB, format_others, run_others
 from fork_server import cpu_seconds, preload, start
 
 ANEW = 16
@@ -164,6 +164,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="of each command")
     parser.add_argument("--others", action="store_true", help="other faults too")
     parser.add_argument("--only", default="", help="of the others, such as 'memory'")
+    parser.add_argument(
+        "--memory", type=int, nargs="+", default=EXTRA_MB, help="limits to try, in MB more"
+    )
     parser.add_argument("--verbs", default=",".join(VERBS))
     parser.add_argument("--patients", type=int, default=16, help="in the records")
     parser.add_argument("--seed", type=int, default=0)
@@ -179,7 +182,7 @@ def main() -> int:
             ]
             disturb(jobs, folder, log, args.kills, args.seed, import_s)
             if args.others:
-                run_others(jobs, folder, log, args.seed, args.only)
+                run_others(jobs, folder, log, args.seed, args.only, args.memory)
         lines = read_log(log)
     kills = [line for line in lines if "state" in line]
     others = [line for line in lines if "fault" in line]

@@ -110,13 +110,18 @@ def start(words: Sequence[str], folder: Path, limit: Callable[[], None] = lambda
         limit: called in the process before the command.
     """
     reading, writing = os.pipe()
+    log = _empty_log(folder)
     sys.stdout.flush()
     pid = os.fork()
     if pid:
         os.close(writing)
+        os.close(log)
         return Forked(pid, reading)
     code = CRASHED
     try:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
         os.close(reading)
         _prepare(folder, writing)
         limit()
@@ -134,15 +139,18 @@ def log_of(folder: Path) -> str:
     return folder.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
 
 
+def _empty_log(folder: Path) -> int:
+    """Open what the run will say, before it may be ended: neither missing nor an earlier run's."""
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    return os.open(folder.with_suffix(".log"), how, 0o600)
+
+
 def _prepare(folder: Path, events: int) -> None:
     """Give a forked process what one that was started anew has."""
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     top = str(folder)
 
     def told(event: str, arguments: tuple[object, ...]) -> None:
@@ -161,4 +169,7 @@ def _run(words: Sequence[str]) -> int:
         main()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
+    finally:
+        # One that comes later ends the process; as an exception it would unwind the parent's code.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     return 0

@@ -172,6 +172,9 @@ def test_what_abstention_costs_is_told_by_level(tmp_path: Path) -> None:
     assert [row["unlike"] for row in unlike] == sorted(row["unlike"] for row in unlike)
     assert {row["alpha"] for row in unlike} == {0.2}
     assert unlike[0]["coverage"] >= unlike[-1]["coverage"]
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("| 0.")]) == len(told)
+    assert f"| 0.05 | {rows[0]['coverage']:.2f} | {rows[0]['accuracy']:.3f} |" in done.stdout
 
 
 @pytest.mark.slow

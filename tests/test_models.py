@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ecglens.backbones import Backbone, load_backbone
 from ecglens.errors import EvaluationError, ModelFileError, OutputError, WindowError
+from ecglens.evaluation import evaluate
 from ecglens.features import EngineSettings
+from ecglens.heads import MemorySVC
 from ecglens.images import IMAGE_PRESETS
 from ecglens.labels import load_label_map
 from ecglens.models import RhythmModel, load_model, save_model, train_model
@@ -102,6 +105,36 @@ class TestTraining:
         assert p.shape == (len(windows), 2)
         np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
         assert model.classes == ("N", "VF")
+
+    def test_what_is_said_of_a_window_depends_on_no_other(
+        self, model: RhythmModel, windows: Windows
+    ) -> None:
+        X = np.concatenate([windows.X] * 5)
+        together = model.judge(X, windows.fs)
+        for rows in (slice(0, 1), slice(3, 20), slice(60, 150)):
+            apart = model.judge(X[rows], windows.fs)
+            np.testing.assert_array_equal(apart.probabilities, together.probabilities[rows])
+            np.testing.assert_array_equal(apart.distances, together.distances[rows])
+
+    def test_blas_takes_one_core_while_it_learns(
+        self, windows: Windows, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[int] = []
+
+        def fit(self: MemorySVC, X: Any, y: Any) -> MemorySVC:
+            pools = threadpool_info()
+            seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+            return learn(self, X, y)
+
+        learn = MemorySVC.fit
+        monkeypatch.setattr(MemorySVC, "fit", fit)
+        with threadpool_limits(2, user_api="blas"):
+            train_model(windows, RECIPE, backbone)
+            evaluate(
+                windows.X, windows.labels, windows.subjects,
+                classifier=MemorySVC(), n_splits=2, n_bootstrap=0,
+            )  # fmt: skip
+        assert set(seen) == {1}
 
     def test_the_card_says_who_and_what(self, model: RhythmModel, windows: Windows) -> None:
         assert model.card["windows"] == {"N": 16, "VF": 16}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -22,6 +25,21 @@ def test_blas_takes_one_core_meanwhile_and_all_of_them_afterwards() -> None:
         with helpers(2):
             assert set(blas_threads()) == {1}
         assert set(blas_threads()) == {2}
+
+
+def test_the_blas_that_scipy_brings_is_one_of_them() -> None:
+    said = """
+from ecglens.threads import one_blas_core
+with one_blas_core():
+    import scipy.linalg, threadpoolctl
+    print([pool["num_threads"] for pool in threadpoolctl.threadpool_info()
+           if pool["user_api"] == "blas"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", said], env=os.environ | {"OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(json.loads(done.stdout)) == {1}
 
 
 def test_what_waits_is_dropped_when_an_error_comes() -> None:

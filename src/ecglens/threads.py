@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,10 +12,13 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from ecglens.memory import need_memory
+
 T = TypeVar("T")
 
 MOST = 8
 """Helpers at most; more would wait for memory and for Python."""
+_THREAD_MB = 12  # a stack has 8 where nobody says otherwise
 
 
 @contextmanager
@@ -26,13 +30,26 @@ def helpers(threads: int | None = None) -> Iterator[Executor]:
 
     Args:
         threads: how many, up to :data:`MOST`; None takes one for each core.
+
+    Raises:
+        EcglensError: there is no memory for them.
     """
-    pool = ThreadPoolExecutor(min(threads or usable_cores(), MOST), "ecglens")
+    pool = thread_pool(min(threads or usable_cores(), MOST))
     with one_blas_core():
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def thread_pool(threads: int) -> ThreadPoolExecutor:
+    """Return a pool of threads for which there is memory; Python would wait for them for ever.
+
+    Raises:
+        EcglensError: there is none.
+    """
+    need_memory(threads * _THREAD_MB, f"a run with {threads} threads")
+    return ThreadPoolExecutor(threads, "ecglens")
 
 
 @contextmanager
@@ -49,6 +66,7 @@ def one_blas_core() -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _blas() -> ThreadpoolController:
     """Find the BLAS libraries of this process, which takes some milliseconds."""
+    importlib.import_module("scipy.linalg")  # brings one of its own, which must be there by now
     return ThreadpoolController()
 
 

@@ -261,6 +261,8 @@ def test_an_engine_and_its_results_are_let_go(tiny: Backbone, images: Images) ->
     [
         ("Exception from plugin:\nstd::bad_alloc", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\ncannot allocate 4 GB", MemoryError, "cannot allocate 4 GB"),
+        ("can't alloc", MemoryError, "has no memory to run tiny"),
+        ("Resource temporarily unavailable", MemoryError, "has no memory to run tiny"),
         ("Exception from plugin:\nodd layer", BackboneError, "OpenVINO cannot run tiny: odd layer"),
     ],
 )

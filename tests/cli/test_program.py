@@ -62,6 +62,18 @@ class TestHelp:
     def test_the_version(self, ecglens: Program) -> None:
         assert ecglens("--version").out == f"ecglens {__version__}\n"
 
+    def test_python_finds_it_without_a_path_of_scripts(self, tmp_path: Path) -> None:
+        run = [sys.executable, "-m", "ecglens"]
+        said = subprocess.run(
+            [*run, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
+        )
+        assert said.stdout == f"ecglens {__version__}\n"
+        done = subprocess.run(
+            [*run, "predict", "none"], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("ecglens: ")
+
     def test_nothing_at_all_shows_help(self, ecglens: Program) -> None:
         done = ecglens()
         assert done.code == 2

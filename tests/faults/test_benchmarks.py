@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,9 @@ from ecglens.batch.names import RECORDS_TABLE  # noqa: E402
 from ecglens.errors import EcglensError  # noqa: E402
 from ecglens.readers import read_record  # noqa: E402
 from fault_jobs import differences, half_made, read_log, state_of  # noqa: E402
+from fault_others import not_in_order, tells_failures  # noqa: E402
 from faults import format_kills  # noqa: E402
+from fork_server import log_of, start  # noqa: E402
 from soak import check, judge, spoil, write_recordings  # noqa: E402
 
 WHOLE = {"out.npz": b"whole", "cache/ab/1.npy": b"block"}
@@ -65,6 +69,86 @@ class TestKills:
         assert read_log(tmp_path / "log") == []
         (tmp_path / "log").write_text('{"verb": "train"}\n{"verb": "tr')
         assert read_log(tmp_path / "log") == [{"verb": "train"}]
+
+
+OUT_OF_MEMORY = "ecglens: error: this needs more memory than there is; use fewer jobs\n"
+ONE_FAILED = "ecglens: a.hea: it needs more memory than there is\n"
+ALL_FAILED = f"{ONE_FAILED}1 recordings: 0 done, 1 failed\necglens: 1 of 1 recordings failed\n"
+TABLE = b"name,status,message\na,done,\n"
+
+
+class TestLittleMemory:
+    @pytest.mark.parametrize(
+        ("verb", "code", "said"),
+        [
+            ("train", 0, "out.ecglens: 12 windows\n"),
+            ("train", 1, OUT_OF_MEMORY),
+            ("predict", 3, ALL_FAILED),
+            ("predict", 9, f"{ONE_FAILED}b: N 100 % -> out/b\necglens: error: 1 of 2 failed\n"),
+        ],
+    )
+    def test_ends_in_order(self, verb: str, code: int, said: str) -> None:
+        assert not_in_order(verb, code, said) == []
+
+    @pytest.mark.parametrize(
+        ("verb", "code", "said"),
+        [
+            ("train", 70, "Traceback (most recent call last):\nValueError: odd\n"),
+            ("train", 1, f"Traceback (most recent call last):\n{OUT_OF_MEMORY}"),
+            ("train", 1, f"Exception in thread ecglens_2:\n{OUT_OF_MEMORY}"),
+            ("train", 1, ""),
+            ("train", 3, OUT_OF_MEMORY),
+            ("predict", 6, OUT_OF_MEMORY),
+            ("predict", -11, ""),
+            ("predict", -14, ""),
+            ("predict", 127, f"{ONE_FAILED}cannot allocate memory for thread-local data: ABORT\n"),
+        ],
+    )
+    def test_ends_out_of_order(self, verb: str, code: int, said: str) -> None:
+        assert len(not_in_order(verb, code, said)) == 1
+
+    def test_a_table_that_says_what_failed(self) -> None:
+        whole = {"out/records.csv": TABLE}
+        for table, told in [
+            (TABLE, True),
+            (b"name,status,message\na,failed,why\n", True),
+            (b"name,status,message\na,failed,\n", False),
+            (b"name,status,message\na,done,odd\n", False),
+            (b"name,status,message\n", False),
+        ]:
+            assert tells_failures({"out/records.csv": table}, whole) is told
+        assert not tells_failures({}, whole)
+
+    @needs_linux
+    def test_what_a_run_said_is_there_at_once_and_of_no_earlier_run(self, tmp_path: Path) -> None:
+        def end() -> None:
+            os._exit(7)
+
+        folder = tmp_path / "tried"
+        folder.mkdir()
+        log = folder.with_suffix(".log")
+        for said_before in (None, "of an earlier run"):
+            if said_before is not None:
+                log.write_text(said_before)
+            assert start(["databases"], folder, end).wait() == 7
+            assert log_of(folder) == ""
+
+    @needs_linux
+    def test_a_signal_after_the_end_does_not_reach_the_code_of_the_parent(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Late(io.StringIO):
+            def flush(self) -> None:
+                if sys._getframe(1).f_code is start.__code__ and os.getpid() != parent:
+                    try:
+                        os.kill(os.getpid(), signal.SIGINT)
+                    finally:  # it was heard as an exception, or not at all
+                        os._exit(99)
+
+        parent, folder = os.getpid(), tmp_path / "tried"
+        folder.mkdir()
+        monkeypatch.setattr(sys, "stdout", Late())
+        assert start(["databases"], folder).wait() == -signal.SIGINT
 
 
 def sample(done: int, **changed: float) -> dict[str, float]:

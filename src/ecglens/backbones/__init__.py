@@ -1,12 +1,13 @@
 """Backbones: frozen image networks whose feature maps describe spectrogram images."""
 
 from ecglens.backbones.backbone import Backbone, BackboneInfo, Layer
-from ecglens.backbones.engine import Engine, make_engine
+from ecglens.backbones.engine import NETWORK_MB, Engine, make_engine
 from ecglens.backbones.onnx_graph import backbone_from_onnx
 from ecglens.backbones.pooling import pool, pooled_size
 from ecglens.backbones.registry import list_backbones, load_backbone
 
 __all__ = [
+    "NETWORK_MB",
     "Backbone",
     "BackboneInfo",
     "Engine",

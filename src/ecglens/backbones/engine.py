@@ -10,11 +10,16 @@ import numpy.typing as npt
 
 from ecglens.backbones.backbone import Backbone, Layer
 from ecglens.errors import BackboneError, UsageError, suggest
+from ecglens.memory import MB, need_memory
 
 Floats = npt.NDArray[np.float32]
 
 ENGINES: Mapping[str, tuple[str, ...]] = {"openvino": ("cpu",), "torch": ("cpu", "cuda")}
 PRECISIONS = ("auto", "bf16", "fp32")
+
+NETWORK_MB = 256
+"""What loading and running a small network takes at most, its libraries included."""
+_COPIES = 8  # of the weights, while a network is compiled
 
 
 class Engine(Protocol):
@@ -85,6 +90,7 @@ def make_engine(
         UsageError: engine, device, precision, threads or batch_size are not allowed.
         BackboneError: a layer is unknown, the device is absent or cannot compute in bf16, or the
             network does not run on the engine.
+        EcglensError: the process may not take the memory that this needs.
     """
     check_choices(engine, device, precision)
     for what, count in (("threads", threads), ("batch_size", batch_size)):
@@ -93,6 +99,8 @@ def make_engine(
     if isinstance(layers, str) or not layers:
         raise UsageError(f"layers must be a list of one or more layer names, got {layers!r}")
     wanted = tuple(backbone.layer(name) for name in dict.fromkeys(layers))
+    needed = NETWORK_MB + _COPIES * len(backbone.onnx) // MB
+    need_memory(needed, f"running {backbone.name}")
     if engine == "torch":
         from ecglens.backbones.torch_engine import TorchEngine
 

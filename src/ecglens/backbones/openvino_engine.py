@@ -23,6 +23,8 @@ WORTHWHILE = 300_000_000
 LARGEST_BATCH = 16
 # 512 MB of float32. The largest map of DenseNet-161 on images of 1024 x 1024 has 25 million values.
 MOST_VALUES = 1 << 27
+# What OpenVINO and the libraries in it say where memory is out, or that for a thread's stack.
+_NO_MEMORY = ("bad_alloc", "allocate", "can't alloc", "Resource temporarily unavailable")
 
 
 class OpenVinoEngine:
@@ -88,7 +90,7 @@ class OpenVinoEngine:
 def _cannot_run(backbone: Backbone, error: RuntimeError) -> Exception:
     """Return what to raise for an error of OpenVINO, which has one class for all of them."""
     reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
-    if "bad_alloc" in str(error) or "allocate" in str(error):
+    if any(words in str(error) for words in _NO_MEMORY):
         return MemoryError(f"OpenVINO has no memory to run {backbone.name}: {reason}")
     return BackboneError(
         f"OpenVINO cannot run {backbone.name}: {reason}; choose another backbone or engine"

@@ -11,8 +11,10 @@ from typing import Any
 from ecglens.backbones import store
 from ecglens.backbones.backbone import Backbone, BackboneInfo
 from ecglens.backbones.bundled import BUNDLED, bundled_card, load_bundled
+from ecglens.backbones.engine import NETWORK_MB
 from ecglens.errors import BackboneError, UsageError, suggest
 from ecglens.guarded import is_regular, kind_of
+from ecglens.memory import need_memory
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 _KEYWORDS = ("imagenet", "random")
@@ -51,8 +53,10 @@ def load_backbone(
         UsageError: the image size or the seed breaks a rule, or weights were given for an ONNX file
             or a bundled network.
         BackboneError: the network, its weights or the ONNX file cannot be used.
+        EcglensError: the process may not take the memory that a network needs.
     """
     size = _checked_size(image_size)
+    need_memory(NETWORK_MB, "a network")
     if isinstance(name, Path) or name.lower().endswith(".onnx"):
         if str(weights) != "imagenet":
             raise UsageError(f"an ONNX file brings its own weights; leave out weights={weights!s}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ from ecglens.cli.console import plain
 from ecglens.cli.ending import ending_in_order, signal_of
 from ecglens.cli.options import flatten
 from ecglens.errors import EcglensError, OutputError
+from ecglens.memory import need_memory
 
 EPILOG = (
     "Exit codes: 0 done, 1 other, 2 wrong option, 3 recording, 4 windows or labels, 5 evaluation, "
@@ -40,6 +42,8 @@ EPILOG = (
     "Research use only: not a medical device."
 )
 
+# What numpy and scipy take as they are loaded. With too little, their BLAS asks again for ever.
+LIBRARIES_MB = 320
 # What the system's loader and network engine say where memory is out.
 NO_ROOM = ("failed to map segment", "Cannot allocate memory", "Resource temporarily unavailable")
 NO_DISK = frozenset(
@@ -67,6 +71,8 @@ def _root(
     ] = False,
 ) -> None:
     """ECG recordings in, rhythm episodes out."""
+    if "numpy" not in sys.modules:
+        need_memory(LIBRARIES_MB, "ecglens")
 
 
 def make_app() -> typer.Typer:

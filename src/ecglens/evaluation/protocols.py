@@ -28,6 +28,7 @@ from ecglens.evaluation.checks import (
 from ecglens.evaluation.metrics import IntArray, check_draws
 from ecglens.evaluation.results import Evaluation, ProtocolResult
 from ecglens.evaluation.summary import summarise
+from ecglens.threads import one_blas_core
 
 Progress = Callable[[int, int], None]
 Split = tuple[IntArray, IntArray]
@@ -256,6 +257,7 @@ def _check_size(classifier: Any, n_windows: int, n_features: int, where: str) ->
         raise EvaluationError(f"{where}: {error}") from error
 
 
+@one_blas_core()
 def fit_predict(
     classifier: Any,
     train_features: npt.NDArray[Any],

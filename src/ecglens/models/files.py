@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ecglens.backbones import Backbone, backbone_from_onnx
+from ecglens.backbones import NETWORK_MB, Backbone, backbone_from_onnx
 from ecglens.backbones.cutting import cut_backbone
 from ecglens.classifiers import feature_space
 from ecglens.decisions import FeatureDistance, RejectRule, RhythmChange
@@ -25,6 +25,7 @@ from ecglens.features import EngineSettings, Extractor
 from ecglens.files import write_atomically
 from ecglens.guarded import is_regular
 from ecglens.lean_skops import import_skops
+from ecglens.memory import need_memory
 from ecglens.models.bundled import bundled_models, find_model
 from ecglens.models.cards import check_card
 from ecglens.models.head_files import load_head, refuse_untrusted
@@ -107,8 +108,10 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
 
     Raises:
         ModelFileError: no such file, or it is damaged, foreign or from a newer ecglens.
+        EcglensError: the process may not take the memory that a model needs.
     """
     path = find_model(path)
+    need_memory(NETWORK_MB, "a model")
     manifest, members = read_parts(path)
     try:
         classes = check_classes(manifest["classes"])

@@ -19,6 +19,7 @@ from ecglens.errors import WindowError
 from ecglens.features import EngineSettings, Extractor, concatenate_outputs
 from ecglens.models.model import RhythmModel
 from ecglens.recipes import Recipe
+from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
 _CALIBRATION_FOLDS = 5
@@ -66,6 +67,7 @@ def train_model(
     )
 
 
+@one_blas_core()
 def fit_model(
     windows: Windows,
     features: npt.NDArray[np.float32],
@@ -170,6 +172,7 @@ def _check_labels(windows: Windows) -> None:
         )
 
 
+@one_blas_core()
 def hold_out(head: Any, features: npt.NDArray[np.float32], windows: Windows) -> HeldOut:
     """Return what the folds of a calibrated head say of the people they leave out.
 

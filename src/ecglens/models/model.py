@@ -19,6 +19,8 @@ from ecglens.threads import one_blas_core
 
 FloatArray = npt.NDArray[np.float64]
 
+_ROWS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
@@ -102,12 +104,26 @@ class RhythmModel:
                 f"windows last {length_s:g} s; this model was trained on {self.length_s:g} s"
             )
         features = concatenate_outputs(self.extractor.run(X, fs, progress=progress))
+        probabilities = np.empty((len(features), len(self.classes)))
         distances = np.zeros(len(features))
         with one_blas_core():
-            if self.distance is not None:
-                distances = self.distance.of(feature_space(self.head, features))
-            probabilities = np.asarray(self.head.predict_proba(features), dtype=np.float64)
+            for start in range(0, len(features), _ROWS):
+                rows = slice(start, start + _ROWS)
+                probabilities[rows], distances[rows] = self._judge(features[rows])
         return Judgement(probabilities, distances)
+
+    def _judge(self, features: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+        """Return probabilities and distances of some windows, up to ``_ROWS``.
+
+        Rows are filled up: how many there are may change the last bit of a product of matrices,
+        and what is said of a window must not depend on those beside it.
+        """
+        n = len(features)
+        filled = np.concatenate([features, np.zeros((_ROWS - n, features.shape[1]), np.float32)])
+        probabilities = np.asarray(self.head.predict_proba(filled)[:n], dtype=np.float64)
+        if self.distance is None:
+            return probabilities, np.zeros(n)
+        return probabilities, self.distance.of(feature_space(self.head, filled))[:n]
 
     def predict_proba(
         self,

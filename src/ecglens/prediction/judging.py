@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from ecglens.prediction.leads import join_leads
 from ecglens.prediction.timeline import Timeline
 from ecglens.quality import measure_quality
 from ecglens.records import Recording
+from ecglens.threads import thread_pool
 from ecglens.windows import (
     LeadChoice,
     WindowRule,
@@ -192,7 +192,7 @@ def _judge(model: WindowClassifier, windows: Windows, *, in_mv: bool) -> Evidenc
     if readable.any():
         X = windows.X[readable]
         # Beats are sought beside the network, which leaves a part of the cores idle.
-        with ThreadPoolExecutor(1, "ecglens") as pool:
+        with thread_pool(1) as pool:
             rates = pool.submit(heart_rates, X, windows.fs)
             judged = model.judge(X, windows.fs)
             heart_rate[readable] = rates.result()

@@ -22,6 +22,7 @@ from ecglens.heads import MemorySVC
 from ecglens.recipes import Recipe
 from ecglens.studies.cells import Cells, cell_key
 from ecglens.studies.signal_network import SignalNetwork
+from ecglens.threads import one_blas_core
 from ecglens.windows import Windows
 
 Index = npt.NDArray[np.int64]
@@ -57,6 +58,7 @@ class Learner:
         """A name for all that decides what it learns from given windows."""
         return cell_key(self.features, self.settings)
 
+    @one_blas_core()
     def answers(
         self, labels: npt.NDArray[np.str_], train: Index, test: Index, seed: int, where: str
     ) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +12,7 @@ from ecglens.databases.download.names import parse_sums
 from ecglens.databases.download.plan import Plan, make_plan
 from ecglens.databases.download.transport import Patience, Transport
 from ecglens.errors import FetchError
+from ecglens.threads import thread_pool
 
 # A request for each signal file; PTB-XL has 21,799.
 _MAX_SIZES = 200
@@ -87,7 +87,7 @@ def _size(database: Database, plan: Plan, transport: Transport, base: str) -> Fi
     signals = [name for name in plan.names if PurePosixPath(name).suffix in _SIGNALS]
     if len(signals) > _MAX_SIZES:
         return Finding("size", True, f"not looked at: {len(signals)} signal files are too many")
-    with concurrent.futures.ThreadPoolExecutor(MAX_JOBS) as pool:
+    with thread_pool(MAX_JOBS) as pool:
         try:
             sizes = list(pool.map(lambda name: transport.size(base + name), signals))
         except FetchError as error:

@@ -20,6 +20,7 @@ from ecglens.databases.download.transport import Patience, Transport, Unreachabl
 from ecglens.databases.holdings import data_folder
 from ecglens.errors import FetchError, OutputError, UsageError
 from ecglens.files import make_folder, write_atomically
+from ecglens.threads import thread_pool
 
 SUMS = "SHA256SUMS.txt"
 MAX_SUMS_BYTES = 64 * 2**20  # PTB-XL's has 9 MB
@@ -272,7 +273,7 @@ class _Job:
         failed: list[FetchError] = []
         left, saved_s = iter(names), time.monotonic()
         running: set[concurrent.futures.Future[None]] = set()
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        with thread_pool(jobs) as pool:
             try:
                 while True:
                     for name in itertools.islice(left, 2 * jobs - len(running)):

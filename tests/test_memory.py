@@ -45,8 +45,8 @@ def test_what_there_is_not() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("ecglens.models.load_model('rhythm4')", "1 a model needs about 256 MB more memory"),
-        ("ecglens.backbones.load_backbone('ecglens-s')", "1 a network needs about 256 MB"),
+        ("ecglens.models.load_model('rhythm4')", "1 a model needs about 320 MB more memory"),
+        ("ecglens.backbones.load_backbone('ecglens-s')", "1 a network needs about 320 MB"),
         ("ecglens.threads.thread_pool(3)", "1 a run with 3 threads needs about 36 MB"),
     ],
 )

@@ -256,6 +256,18 @@ def test_an_engine_and_its_results_are_let_go(tiny: Backbone, images: Images) ->
     assert watched[1]() is None
 
 
+@pytest.mark.parametrize("what", ["Core", "AsyncInferQueue"])
+def test_no_memory_while_an_engine_is_made(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Exception from allocator.cpp:79:\nstd::bad_alloc\n\n")
+
+    monkeypatch.setattr(f"openvino.{what}", fail)
+    with pytest.raises(MemoryError, match="OpenVINO has no memory to run tiny"):
+        make_engine(tiny, ["stage3"])
+
+
 @pytest.mark.parametrize(
     ("said", "error", "words"),
     [

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 ENGINES: Mapping[str, tuple[str, ...]] = {"openvino": ("cpu",), "torch": ("cpu", "cuda")}
 PRECISIONS = ("auto", "bf16", "fp32")
 
-NETWORK_MB = 256
+NETWORK_MB = 320
 """What loading and running a small network takes at most, its libraries included."""
 _COPIES = 8  # of the weights, while a network is compiled
 

@@ -44,13 +44,13 @@ class OpenVinoEngine:
     ) -> None:
         import openvino
 
-        core = openvino.Core()
         self._backbone = backbone
         self._wanted = tuple(layers)
         self._channels = 1 if gray else 3
         self.layers = tuple(layer.name for layer in layers)
-        self.precision = _precision(precision, has_bf16(core))
         try:
+            core = openvino.Core()
+            self.precision = _precision(precision, has_bf16(core))
             model = cut_model(core, backbone, self._wanted, gray=gray)
             fixed = model.input(0).partial_shape[0]
             if fixed.is_dynamic:
@@ -65,9 +65,9 @@ class OpenVinoEngine:
             # No CACHE_DIR: a compiled network would start 0.01 to 0.07 s sooner, and OpenVINO
             # runs a damaged one without a word.
             compiled = core.compile_model(model, "CPU", _settings(self.precision, threads))
+            self._queue = openvino.AsyncInferQueue(compiled)
         except RuntimeError as error:
             raise _cannot_run(backbone, error) from error
-        self._queue = openvino.AsyncInferQueue(compiled)
         # Not a method: the queue would hold the engine, the engine the queue, for ever.
         self._queue.set_callback(_keep)
 

@@ -48,7 +48,7 @@ def reader(target: Any, folder: Path, found: Path | None = None) -> Callable[[by
     the code is written there instead.
     """
     from ecglens.errors import EcglensError
-    from robust_targets import write_files
+    from robust_files import write_files
 
     sample = target.good()
     write_files(folder, sample.files)

@@ -14,9 +14,13 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ecglens.windows import Windows
 
 # Names a file that :func:`model_file` made before, which takes some seconds.
 MODEL_VARIABLE = "ECGLENS_ROBUST_MODEL"
@@ -49,6 +53,20 @@ class Sample:
         return self.files[self.damaged] if self.inner is None else self.inner
 
 
+def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write files, whose names may have folders."""
+    for name, data in content.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
+@functools.cache
+def made(make: Callable[[], Sample]) -> Sample:
+    """Return a sample, made once."""
+    return make()
+
+
 def one(name: str, data: bytes) -> Sample:
     """Return a sample of one file."""
     return Sample(name, name, {name: data})
@@ -64,17 +82,24 @@ def _counts(n_leads: int = 1, n_samples: int = N_SAMPLES) -> npt.NDArray[np.int1
     return np.rint(200 * wave(n_leads, n_samples)).astype(np.int16)
 
 
-def _annotation() -> bytes:
-    """Return beats, two rhythms and an end, in the MIT format."""
+def annotation(first: int = 5, change: int = 20, step: int = 40, n_beats: int = 3) -> bytes:
+    """Return AF, beats, a normal rhythm, as many beats and an end, in the MIT format.
 
-    def mark(code: int, step: int, text: bytes = b"") -> bytes:
-        found = (code << 10 | step).to_bytes(2, "little")
+    Args:
+        first: sample of the first rhythm.
+        change: samples from the last beat of AF to the second rhythm.
+        step: samples from beat to beat.
+        n_beats: of each rhythm.
+    """
+
+    def mark(code: int, later: int, text: bytes = b"") -> bytes:
+        found = (code << 10 | later).to_bytes(2, "little")
         if text:
             found += (63 << 10 | len(text)).to_bytes(2, "little") + text + b"\0" * (len(text) % 2)
         return found
 
-    beats = b"".join(mark(1, 40) for _ in range(3))
-    return mark(28, 5, b"(AFIB\0") + beats + mark(28, 20, b"(N\0") + beats + b"\0\0"
+    beats = mark(1, step) * n_beats
+    return mark(28, first, b"(AFIB\0") + beats + mark(28, change, b"(N\0") + beats + b"\0\0"
 
 
 def _wfdb(damaged: str) -> Sample:
@@ -83,7 +108,7 @@ def _wfdb(damaged: str) -> Sample:
         "r.dat 16 200(0)/mV 16 0 0 0 0 II\nr.dat 16 200(0)/mV 16 0 0 0 0 V1\n# a comment\n"
     )
     data = np.ascontiguousarray(_counts(2).T).astype("<i2").tobytes()
-    files = {"r.hea": header.encode(), "r.dat": data, "r.atr": _annotation()}
+    files = {"r.hea": header.encode(), "r.dat": data, "r.atr": annotation()}
     return Sample("r.hea", damaged, files)
 
 
@@ -111,9 +136,9 @@ def _wfdb_flac() -> Sample:
     return Sample("f.hea", "f.dat", {"f.hea": header.encode(), "f.dat": buffer.getvalue()})
 
 
-def edf(*, bdf: bool = False, mark: str = "") -> Sample:
-    """Return an EDF (or BDF) file of three data records of one second; with a mark, annotations."""
-    width, n_records = 3 if bdf else 2, 3
+def edf(*, bdf: bool = False, mark: str = "", n_records: int = 3) -> Sample:
+    """Return an EDF (or BDF) file of data records of one second; with a mark, annotations."""
+    width = 3 if bdf else 2
     signals = [("ECG II", "uV", -3000, 3000, -30000, 30000, FS)]
     if mark:
         signals.append((f"{mark[:3]} Annotations", "", -1, 1, -32768, 32767, 24))
@@ -138,7 +163,8 @@ def edf(*, bdf: bool = False, mark: str = "") -> Sample:
     return one("e.bdf" if bdf else "e.edf", head + body)
 
 
-def _dicom() -> Sample:
+def dicom(n_samples: int = N_SAMPLES) -> Sample:
+    """Return a DICOM waveform."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
@@ -153,10 +179,10 @@ def _dicom() -> Sample:
     channel.ChannelSensitivity, channel.ChannelBaseline = 2.5, 0
     channel.ChannelSensitivityCorrectionFactor = 1
     group.WaveformOriginality, group.MultiplexGroupLabel = "ORIGINAL", "RHYTHM"
-    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 1, N_SAMPLES
+    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 1, n_samples
     group.SamplingFrequency, group.ChannelDefinitionSequence = FS, [channel]
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
-    group.add_new("WaveformData", "OW", _counts().tobytes())
+    group.add_new("WaveformData", "OW", _counts(1, n_samples).tobytes())
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = GENERAL_ECG
@@ -167,8 +193,9 @@ def _dicom() -> Sample:
     return one("d.dcm", buffer.getvalue())
 
 
-def _aecg() -> Sample:
-    digits = " ".join(map(str, _counts()[0, :60].tolist()))
+def aecg(n_samples: int = 60) -> Sample:
+    """Return an HL7 annotated ECG."""
+    digits = " ".join(map(str, _counts(1, n_samples)[0].tolist()))
     times = '<value><head value="20021122091000"/><increment value="0.01" unit="s"/></value>'
     lead = (
         '<component><sequence><code code="MDC_ECG_LEAD_II"/><value><origin value="0" unit="uV"/>'
@@ -183,11 +210,12 @@ def _aecg() -> Sample:
     return one("x.xml", text.encode())
 
 
-def _matlab(*, packed: bool, version: str = "5") -> Sample:
+def matlab(*, packed: bool, version: str = "5", n_samples: int = 100) -> Sample:
+    """Return a MATLAB file of version 4 or 5, or 7 where it is packed."""
     from scipy.io import savemat
 
     buffer = io.BytesIO()
-    table = {"val": _counts(2, 100), "fs": float(FS), "gain": 200.0}
+    table = {"val": _counts(2, n_samples), "fs": float(FS), "gain": 200.0}
     savemat(buffer, table, format=version, do_compression=packed)
     return one("m.mat", buffer.getvalue())
 
@@ -204,25 +232,28 @@ def _matlab_73() -> Sample:
     return one("h.mat", head.ljust(512, b"\0") + buffer.getvalue()[512:])
 
 
-def _text(sign: str) -> Sample:
+def text(sign: str, n_samples: int = 60) -> Sample:
+    """Return a table of text with a time column and a sign between the columns."""
     rows = [f"time_s{sign}II (uV){sign}V1 (mV)"]
-    signal = wave(2, 60)
+    signal = wave(2, n_samples)
     rows += [f"{i / FS:.2f}{sign}{1000 * a:.1f}{sign}{b:.4f}" for i, (a, b) in enumerate(signal.T)]
     return one("t.csv" if sign == "," else "t.tsv", "\n".join(rows).encode())
 
 
-def _npy() -> Sample:
+def npy(n_leads: int = 2, n_samples: int = N_SAMPLES) -> Sample:
+    """Return an NPY file of a recording."""
     buffer = io.BytesIO()
-    np.save(buffer, wave(2).astype(np.float32))
+    np.save(buffer, wave(n_leads, n_samples).astype(np.float32))
     return one("n.npy", buffer.getvalue())
 
 
-def _npz(*, packed: bool = False) -> Sample:
+def npz(*, packed: bool = False, n_samples: int = 60) -> Sample:
+    """Return an NPZ file of a recording."""
     buffer = io.BytesIO()
     save = np.savez_compressed if packed else np.savez
     save(
         buffer,
-        signal=_counts(2, 60),
+        signal=_counts(2, n_samples),
         fs=np.array(float(FS)),
         leads=np.array(["II", "V1"]),
         gain=np.array(200.0),
@@ -231,12 +262,13 @@ def _npz(*, packed: bool = False) -> Sample:
     return one("z.npz", buffer.getvalue())
 
 
-def _parquet() -> Sample:
+def parquet(n_samples: int = 200) -> Sample:
+    """Return a Parquet table of a recording."""
     import pyarrow
     import pyarrow.parquet
 
-    signal = wave(2, 200)
-    table = pyarrow.table({"time": np.arange(200) / FS, "II": signal[0], "V1": signal[1]})
+    signal = wave(2, n_samples)
+    table = pyarrow.table({"time": np.arange(n_samples) / FS, "II": signal[0], "V1": signal[1]})
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, row_group_size=64)
     return one("q.parquet", buffer.getvalue())
@@ -253,18 +285,18 @@ RECORDINGS: Mapping[str, Callable[[], Sample]] = {
     "edf": edf,
     "edf+d": lambda: edf(mark="EDF+D"),
     "bdf": lambda: edf(bdf=True),
-    "dicom": _dicom,
-    "aecg": _aecg,
-    "matlab 4": lambda: _matlab(packed=False, version="4"),
-    "matlab 5": lambda: _matlab(packed=False),
-    "matlab 7": lambda: _matlab(packed=True),
+    "dicom": dicom,
+    "aecg": aecg,
+    "matlab 4": lambda: matlab(packed=False, version="4"),
+    "matlab 5": lambda: matlab(packed=False),
+    "matlab 7": lambda: matlab(packed=True),
     "matlab 7.3": _matlab_73,
-    "csv": lambda: _text(","),
-    "tsv": lambda: _text("\t"),
-    "npy": _npy,
-    "npz": _npz,
-    "npz packed": lambda: _npz(packed=True),
-    "parquet": _parquet,
+    "csv": lambda: text(","),
+    "tsv": lambda: text("\t"),
+    "npy": npy,
+    "npz": npz,
+    "npz packed": lambda: npz(packed=True),
+    "parquet": parquet,
 }
 
 LABEL_MAP = b"""name = "mine"
@@ -357,20 +389,16 @@ def network_file() -> bytes:
     return bytes(made.SerializeToString())
 
 
-def model_file(head: str = "svm-memory") -> bytes:
-    """Return a model file of a small network, trained on waves of two kinds."""
-    from ecglens.backbones import load_backbone
-    from ecglens.images import IMAGE_PRESETS, ImageSettings
-    from ecglens.models import save_model, train_model
-    from ecglens.recipes import Recipe
+def wave_windows(seconds: int = 10, n_windows: int = 32, per_person: int = 4) -> Windows:
+    """Return windows of waves of two kinds, a slow one called N and a fast one called VF."""
     from ecglens.windows import Windows
 
     random = np.random.default_rng(0)
-    n, time = 32, np.arange(10 * FS) / FS
+    n, time = n_windows, np.arange(seconds * FS) / FS
     labels = np.array(["N", "VF"] * (n // 2))
     rates = np.where(labels == "N", 1.5, 5.0)[:, None] + random.uniform(-0.3, 0.3, (n, 1))
-    people = np.array([f"p{i // 4}" for i in range(n)])
-    windows = Windows(
+    people = np.array([f"p{i // per_person}" for i in range(n)])
+    return Windows(
         X=np.sin(2 * np.pi * rates * time).astype(np.float32),
         fs=float(FS),
         start_s=np.zeros(n),
@@ -380,6 +408,15 @@ def model_file(head: str = "svm-memory") -> bytes:
         databases=np.full(n, "made"),
         leads=np.full(n, "II"),
     )
+
+
+def model_file(head: str = "svm-memory", *, seconds: int = 10) -> bytes:
+    """Return a model file of a small network, trained on waves of two kinds."""
+    from ecglens.backbones import load_backbone
+    from ecglens.images import IMAGE_PRESETS, ImageSettings
+    from ecglens.models import save_model, train_model
+    from ecglens.recipes import Recipe
+
     settings = IMAGE_PRESETS["default"].sized(32, 48).to_dict()
     with tempfile.TemporaryDirectory() as folder:
         network, out = Path(folder, "small.onnx"), Path(folder, "m.ecglens")
@@ -388,7 +425,7 @@ def model_file(head: str = "svm-memory") -> bytes:
         recipe = Recipe(
             "small", ImageSettings.from_dict(settings), "small", ("stage2",), ("meanstd",), head
         )
-        save_model(train_model(windows, recipe, backbone), out)
+        save_model(train_model(wave_windows(seconds), recipe, backbone), out)
         return out.read_bytes()
 
 
@@ -411,6 +448,17 @@ def zip_of(members: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> by
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name), data, method)
     return buffer.getvalue()
+
+
+def model_part(whole: bytes, name: str) -> Sample:
+    """Return a model of which one member is damaged; the hashes follow."""
+    members = members_of(whole)
+
+    def pack(data: bytes) -> bytes:
+        changed = {**members, name: data}
+        return zip_of(changed) if name == "manifest.json" else rehashed(changed)
+
+    return Sample("m.ecglens", "m.ecglens", {"m.ecglens": whole}, members[name], pack)
 
 
 def rehashed(members: Mapping[str, bytes], **manifest: object) -> bytes:

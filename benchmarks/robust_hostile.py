@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import robust_files as files
-from robust_files import Sample
+from robust_files import Sample, write_files
 from robust_models import HOSTILE, Hostile
 
 OUTSIDE = "outside"
@@ -28,8 +28,7 @@ class Special:
 
 
 def _write(folder: Path, sample: Sample) -> Path:
-    for name, data in sample.files.items():
-        (folder / name).write_bytes(data)
+    write_files(folder, sample.files)
     return folder / sample.opened
 
 
@@ -84,6 +83,11 @@ _PLACES: dict[str, Callable[[Path], object]] = {
 PLACES: Sequence[Special] = tuple(
     Special(name, _replaced(make, opened=True)) for name, make in _PLACES.items()
 )
+
+IN_FOLDERS: Sequence[Special] = tuple(
+    Special(name, _replaced(make, opened=False)) for name, make in _PLACES.items()
+)
+"""As :data:`PLACES`, for a file of a folder that is named."""
 
 
 def _nested_zip() -> bytes:

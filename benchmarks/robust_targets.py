@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import robust_files as files
-from robust_damage import DAMAGES
+from robust_damage import DAMAGES, damages
+from robust_files import write_files
 from robust_hostile import (
     MODEL_SPECIALS,
     NETWORK_SPECIALS,
@@ -20,6 +21,7 @@ from robust_hostile import (
     WFDB_SPECIALS,
     Special,
 )
+from robust_worker import Outcome, Try, Watch, attempt, limit_memory
 
 SPECIAL = "special"
 
@@ -53,9 +55,30 @@ class Target:
             self.read(folder / sample.opened)
         return self
 
+    def outcome(self, item: Try, top: Path, watch: Watch) -> Outcome:
+        """Read the input of a try in an empty folder."""
+        limit_memory(self.gigabytes)
+        folder, spare = top / "in", top / "tmp"
+        folder.mkdir()
+        spare.mkdir()
+        tempfile.tempdir = str(spare)
+        try:
+            path = self.prepare(folder, item.kind, item.number)
+            return attempt(item.words, lambda: self.read(path), watch, folder, spare)
+        finally:
+            tempfile.tempdir = None
+
     def good(self) -> files.Sample:
         """Return the good file."""
-        return _good(self.sample)
+        return files.made(self.sample)
+
+    def tries(self, n_tries: int, seed: int) -> Iterator[Try]:
+        """Yield all hostile inputs, and damages up to a number."""
+        for number in range(len(self.specials)):
+            yield Try(self.name, SPECIAL, number)
+        wanted = max(0, n_tries - len(self.specials))
+        for kind, number in damages(self.good().whole, wanted, seed):
+            yield Try(self.name, kind, number)
 
     def prepare(self, folder: Path, kind: str, number: int) -> Path:
         """Write an input to a folder and return what is to be read."""
@@ -64,17 +87,6 @@ class Target:
             return self.specials[number].prepare(folder, sample)
         write_files(folder, sample.with_data(DAMAGES[kind](sample.whole, number)))
         return folder / sample.opened
-
-
-@functools.cache
-def _good(sample: Callable[[], files.Sample]) -> files.Sample:
-    return sample()
-
-
-def write_files(folder: Path, content: Mapping[str, bytes]) -> None:
-    """Write files of a sample."""
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
 
 
 def read_recording(path: Path) -> None:
@@ -187,16 +199,7 @@ def _read_model(path: Path) -> None:
 
 
 def _model_part(name: str) -> files.Sample:
-    """Return a model of which one member is damaged; the hashes follow."""
-    members = files.members_of(files.model_bytes())
-
-    def pack(data: bytes) -> bytes:
-        if name == "manifest.json":
-            return files.zip_of({**members, name: data})
-        return files.rehashed({**members, name: data})
-
-    whole = pack(members[name])
-    return files.Sample("m.ecglens", "m.ecglens", {"m.ecglens": whole}, members[name], pack)
+    return files.model_part(files.model_bytes(), name)
 
 
 def _head_part(schema: bool) -> files.Sample:

@@ -1,4 +1,4 @@
-"""The matrix of bad input: every reader against damaged and hostile files.
+"""The matrix of bad input: every reader and every command against damaged and hostile files.
 
     python benchmarks/robustness.py --inputs 20000
 
@@ -13,20 +13,27 @@ input's folder. The same inputs come again with the same ``--seed``; one is trie
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import robust_files
-from robust_damage import damages
-from robust_targets import SPECIAL, TARGETS, Target
+import robust_materials
+from robust_targets import TARGETS as READERS
+from robust_targets import Target
+from robust_tries import TARGETS as COMMANDS
+from robust_tries import CommandTarget
 from robust_worker import CRASHED, HUNG, READ, REFUSED, Outcome, Try, run_tries
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+
+TARGETS: dict[str, Target | CommandTarget] = {**READERS, **COMMANDS}
 
 
 @dataclass
@@ -42,10 +49,9 @@ class Line:
     worst_s: float = 0.0
     worst_mb: float = 0.0
     outside: int = 0
-    faults: list[Outcome] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
+    def add(self, outcome: Outcome) -> bool:
+        """Count an outcome; return whether it is a fault."""
         self.inputs += 1
         self.refused += outcome.result == REFUSED
         self.read += outcome.result == READ
@@ -54,8 +60,7 @@ class Line:
         self.worst_s = max(self.worst_s, outcome.seconds)
         self.worst_mb = max(self.worst_mb, outcome.peak_mb)
         self.outside += bool(outcome.outside)
-        if outcome.result in (CRASHED, HUNG) or outcome.outside:
-            self.faults.append(outcome)
+        return outcome.result in (CRASHED, HUNG) or bool(outcome.outside)
 
     @property
     def cells(self) -> list[str]:
@@ -72,26 +77,27 @@ HEADINGS = [
 ]  # fmt: skip
 
 
-def tries_of(target: Target, n_inputs: int, seed: int) -> list[Try]:
-    """Return all hostile inputs of a target, and damages up to a number."""
-    specials = [Try(target.name, SPECIAL, i) for i in range(len(target.specials))]
-    wanted = max(0, round(n_inputs * target.share) - len(specials))
-    whole = target.good().whole
-    return specials + [Try(target.name, *each) for each in damages(whole, wanted, seed)]
-
-
 def run_targets(
-    targets: Iterable[Target], n_inputs: int, seed: int, faults: Path | None = None
+    targets: Iterable[Target | CommandTarget],
+    n_inputs: int,
+    seed: int,
+    faults: Path | None = None,
 ) -> Iterator[Line]:
-    """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come."""
-    for target in targets:
-        line = Line(target.name)
-        for outcome in run_tries(tries_of(target, n_inputs, seed)):
-            line.add(outcome)
-            if faults and line.faults[-1:] == [outcome]:
-                with faults.open("a") as file:
-                    file.write(json.dumps(asdict(outcome)) + "\n")
-        yield line
+    """Run the matrix and yield the lines of its table; faulty inputs go to a file as they come.
+
+    Commands are forked, so they have a process without the threads of networks that readers ran.
+    """
+    for _, group in itertools.groupby(targets, type):
+        known = list(group)
+        tries = [list(target.tries(round(n_inputs * target.share), seed)) for target in known]
+        outcomes = run_tries(itertools.chain.from_iterable(tries))
+        for target, mine in zip(known, tries, strict=True):
+            line = Line(target.name)
+            for outcome in itertools.islice(outcomes, len(mine)):
+                if line.add(outcome) and faults:
+                    with faults.open("a") as file:
+                        file.write(json.dumps(asdict(outcome)) + "\n")
+            yield line
 
 
 def total(lines: Sequence[Line]) -> Line:
@@ -114,13 +120,22 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--inputs", type=int, default=20_000, help="how many in all, about")
-    parser.add_argument("--targets", default="", help="names, separated by semicolons")
+    parser.add_argument(
+        "--targets", default="", help="names, separated by semicolons; 'readers', 'commands': all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--json", type=Path, help="file for the outcomes of faulty inputs, as they come"
     )
     parser.add_argument("--again", help="one input by its name, target:kind:number")
     return parser.parse_args()
+
+
+def _chosen(names: str) -> list[str]:
+    """Return names of targets: all, or those of a list."""
+    groups: dict[str, Iterable[str]] = {"readers": READERS, "commands": COMMANDS}
+    asked = filter(None, map(str.strip, names.split(";")))
+    return [each for name in asked for each in groups.get(name, [name])] or list(TARGETS)
 
 
 def _again(words: str) -> int:
@@ -139,9 +154,11 @@ def main() -> int:
             path = Path(name, "model")
             path.write_bytes(robust_files.model_file())
             os.environ[robust_files.MODEL_VARIABLE] = str(path)
+        if not os.environ.get(robust_materials.VARIABLE):
+            robust_materials.make_materials(Path(name, "materials"))
         if asked.again:
             return _again(asked.again)
-        chosen = [n.strip() for n in asked.targets.split(";") if n.strip()] or list(TARGETS)
+        chosen = _chosen(asked.targets)
         targets = [TARGETS[name] for name in chosen]
         each = -(-asked.inputs // max(1, round(sum(target.share for target in targets))))
         print(_row(HEADINGS))

@@ -52,7 +52,7 @@ def test_what_float16_holds_takes_half_the_space_and_comes_back_the_same(tmp_pat
     blocks = {
         2: np.array([[1.5, -0.25, 65504.0, 2**-24]], np.float32),
         4: np.array([[1.5, -0.1, 65504.0, 2**-24]], np.float32),
-        5: np.array([[1.5, 1e6, np.inf, 0.0]], np.float32),
+        5: np.array([[1.5, 1e6, -1e38, 0.0]], np.float32),
     }
     for number, block in blocks.items():
         key = store.key(X, {"number": number})
@@ -63,6 +63,14 @@ def test_what_float16_holds_takes_half_the_space_and_comes_back_the_same(tmp_pat
         np.testing.assert_array_equal(loaded, block)
         stored = np.load(next(tmp_path.rglob(f"{key}.npy")))
         assert stored.dtype == (np.float16 if number == 2 else np.float32)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_block_that_is_not_finite_counts_as_damaged(tmp_path: Path, value: float) -> None:
+    store = FeatureStore(tmp_path)
+    key = store.key(X, {})
+    store.save(key, BLOCK * np.float32(value))
+    assert store.load(key, 3) is None
 
 
 def test_the_order_of_settings_does_not_matter() -> None:

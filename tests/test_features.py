@@ -23,7 +23,7 @@ from ecglens.errors import BackboneError, UnreadableWindowError, UsageError, Win
 from ecglens.features import CNNFeatures, EngineSettings, Extractor, outputs_of
 from ecglens.images import IMAGE_PRESETS, ImageSettings, make_images
 from tests.signals_of import beats, fibrillation
-from tests.tiny_onnx import make_tiny_onnx
+from tests.tiny_onnx import make_broken, make_tiny_onnx
 
 SMALL = replace(IMAGE_PRESETS["spectrogram"], height=32, width=48)
 OUTPUTS = outputs_of(("stage1", "stage3"), ("mean", "bands2"))
@@ -131,6 +131,14 @@ class TestExtractor:
             _run(tiny, flat)
         with pytest.raises(WindowError, match=r"X has shape \(1250,\)"):
             _run(tiny, X[0])
+
+    def test_a_broken_network_is_refused(self, tiny: Backbone, X: np.ndarray) -> None:
+        extractor = Extractor(make_broken(tiny, "stage1"), OUTPUTS, SMALL)
+        message = "layer 'stage1' of backbone 'tiny' gives features that are not finite for 3 of 3"
+        with pytest.raises(BackboneError, match=message):
+            extractor.run(X[:3], 125)
+        with pytest.raises(BackboneError, match=message):
+            extractor.run_images(extractor.draw(X[:3], 125))
 
     def test_an_error_of_a_helper_surfaces(self, tiny: Backbone, X: np.ndarray) -> None:
         with pytest.raises(WindowError, match=r"windows of 0\.32 s are shorter than the longest"):

@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ecglens.backbones import Backbone, load_backbone
-from ecglens.errors import EvaluationError, ModelFileError, OutputError, WindowError
+from ecglens.errors import BackboneError, EvaluationError, ModelFileError, OutputError, WindowError
 from ecglens.evaluation import evaluate
 from ecglens.features import EngineSettings
 from ecglens.heads import MemorySVC
@@ -24,7 +24,7 @@ from ecglens.prediction import predict_record
 from ecglens.recipes import Recipe
 from ecglens.windows import Windows, make_windows
 from tests.signals_of import record_of
-from tests.tiny_onnx import make_tiny_onnx
+from tests.tiny_onnx import make_broken, make_tiny_onnx
 
 RECIPE = Recipe(
     name="test",
@@ -172,6 +172,12 @@ class TestTraining:
         lonely = (windows.labels == "N") | (windows.subjects == "made-VF0")
         with pytest.raises(EvaluationError, match="class 'VF' has 1 subject"):
             train_model(windows.subset(lonely), RECIPE, backbone)
+
+
+def test_a_network_that_breaks_is_an_error_of_its_own(model: RhythmModel, windows: Windows) -> None:
+    broken = replace(model, backbone=make_broken(model.backbone, "stage2"))
+    with pytest.raises(BackboneError, match=r"'stage2' .* gives features that are not finite"):
+        broken.judge(windows.X[:2], windows.fs)
 
 
 class TestFile:

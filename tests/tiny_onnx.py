@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from ecglens.backbones import Backbone
+from ecglens.backbones.backbone import sha256_of
 
 TINY_LAYERS = ("stage1", "stage2", "stage3")
 TINY_CHANNELS = (4, 6, 8)
@@ -43,3 +47,13 @@ def make_tiny_onnx(path: Path, seed: int = 0, *, image_size: tuple[int, int] | N
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def make_broken(backbone: Backbone, layer: str) -> Backbone:
+    """Return the network with an infinite bias of a layer; what is behind the layer is lost."""
+    model = onnx.load_model_from_string(backbone.onnx)
+    (bias,) = (w for w in model.graph.initializer if w.name == layer.replace("stage", "bias"))
+    infinite = np.full(bias.dims, np.inf, np.float32)
+    bias.CopyFrom(numpy_helper.from_array(infinite, bias.name))
+    data = model.SerializeToString()
+    return replace(backbone, onnx=data, sha256=sha256_of(data))

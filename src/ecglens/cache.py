@@ -71,6 +71,8 @@ class FeatureStore:
         known = block.dtype in (np.float16, np.float32)
         if block.ndim != 2 or len(block) != n_windows or not known:
             return None
+        if not np.isfinite(block).all():  # the extractor refuses such features
+            return None
         return block.astype(np.float32, copy=False)
 
     def save(self, key: str, block: FloatArray) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,55 @@ def test_weights_in_another_file(tiny_path: Path) -> None:
 
     with pytest.raises(BackboneError, match="keeps weights in another file"):
         load_backbone(edited(tiny_path, external))
+
+
+def of_shape(*sizes: int) -> Callable[[onnx.ModelProto], None]:
+    def edit(model: onnx.ModelProto) -> None:
+        weight = model.graph.initializer[0]
+        del weight.dims[:]
+        weight.dims.extend(sizes)
+
+    return edit
+
+
+def in_a_node(model: onnx.ModelProto) -> None:
+    """Move a weight into a constant and let it be of terabytes there."""
+    of_shape(1 << 20, 1 << 20, 3, 3)(model)
+    weight = model.graph.initializer.pop(0)
+    model.graph.node.insert(0, helper.make_node("Constant", [], [weight.name], value=weight))
+
+
+@pytest.mark.parametrize(
+    ("edit", "shape"),
+    [
+        (of_shape(1 << 20, 1 << 20, 3, 3), "(1048576, 1048576, 3, 3)"),
+        (of_shape(5, 3, 3, 3), "(5, 3, 3, 3)"),
+        (of_shape(-1, 3, 3, 3), "(-1, 3, 3, 3)"),
+        (in_a_node, "(1048576, 1048576, 3, 3)"),
+    ],
+)
+def test_weights_of_more_than_the_file_holds(
+    tiny_path: Path, edit: Callable[[onnx.ModelProto], object], shape: str
+) -> None:
+    """Some releases of onnx let them pass."""
+    with pytest.raises(BackboneError, match=rf"not a usable .*has the shape {re.escape(shape)}"):
+        load_backbone(edited(tiny_path, edit))
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "bits"), [(TensorProto.FLOAT, 32), (TensorProto.INT64, 64), (TensorProto.INT4, 4)]
+)
+@pytest.mark.parametrize("sizes", [(0,), (64,), (1, 8, 8), ()])
+def test_weights_of_any_kind_pass(
+    tiny_path: Path, kind: int, bits: int, raw: bool, sizes: tuple[int, ...]
+) -> None:
+    n = math.prod(sizes)
+    zeros = bytes(math.ceil(n * bits / 8)) if raw else [0] * n
+    tensor = helper.make_tensor("w", kind, sizes, zeros, raw=raw)
+    model = onnx.load(tiny_path)
+    model.graph.initializer.append(tensor)
+    onnx_graph.parse_onnx(model.SerializeToString(), "here")
 
 
 def test_a_graph_without_maps(tmp_path: Path) -> None:

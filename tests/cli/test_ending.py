@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -106,6 +108,8 @@ class TestWant:
             (RuntimeError("can't start new thread"), "no thread can be started"),
             (ImportError("x.so: failed to map segment from shared object"), "this needs more mem"),
             (RuntimeError("plugin: Resource temporarily unavailable"), "this needs more memory"),
+            (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "this needs more memory"),
+            (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), "this needs more memory"),
         ],
     )
     def test_one_line(
@@ -119,6 +123,22 @@ class TestWant:
         done = ecglens("backbones", "x")
         assert done.code == 1
         assert done.error.startswith(words)
+
+    @pytest.mark.parametrize(
+        ("number", "cure"),
+        [(errno.ENOSPC, "make room"), (errno.EROFS, "choose another place")],
+    )
+    def test_of_room_on_a_disk(
+        self,
+        ecglens: Program,
+        while_it_works: Callable[[BaseException], None],
+        number: int,
+        cure: str,
+    ) -> None:
+        while_it_works(OSError(number, os.strerror(number), b"a/b"))
+        done = ecglens("backbones", "x")
+        assert done.code == 8
+        assert done.error == f"cannot write: a/b: {os.strerror(number)}; {cure}"
 
     def test_another_bug_is_not_hidden(
         self, ecglens: Program, while_it_works: Callable[[BaseException], None]

@@ -31,3 +31,23 @@ def worker_model(small_model: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(robust_files.MODEL_VARIABLE, str(small_model))
         yield small_model
+
+
+@pytest.fixture(scope="session")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good inputs of commands; workers of the matrix find them by the environment."""
+    import robust_materials
+
+    folder = tmp_path_factory.mktemp("materials")
+    robust_materials.make_materials(folder)
+    return folder
+
+
+@pytest.fixture
+def worker_materials(materials: Path) -> Iterator[Path]:
+    """Let workers of the matrix use the good inputs."""
+    import robust_materials
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(robust_materials.VARIABLE, str(materials))
+        yield materials

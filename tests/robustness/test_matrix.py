@@ -9,9 +9,9 @@ import pytest
 
 from ecglens.errors import RecordError
 
-robust_targets = pytest.importorskip("robust_targets")  # conftest.py makes its folder known
+robust_damage = pytest.importorskip("robust_damage")  # conftest.py makes its folder known
+robust_targets = pytest.importorskip("robust_targets")
 worker = pytest.importorskip("robust_worker")
-robustness = pytest.importorskip("robustness")
 
 QUICK = ["csv", "edf+d", "bdf", "npz", "npy", "matlab 5", "label map", "subjects", "feature cache"]
 
@@ -21,7 +21,7 @@ def run(names: list[str], n_inputs: int, seed: int) -> None:
     for name in names:
         target = robust_targets.TARGETS[name]
         whole = target.good().whole
-        tries += [worker.Try(name, *each) for each in robustness.damages(whole, n_inputs, seed)]
+        tries += [worker.Try(name, *each) for each in robust_damage.damages(whole, n_inputs, seed)]
         specials = len(target.specials)
         tries += [worker.Try(name, "special", i) for i in range(seed % 6, specials, 6)]
     outcomes = list(worker.run_tries(tries))

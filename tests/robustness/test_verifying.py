@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from ecglens.cli.app import main
 from ecglens.errors import ModelFileError, UsageError
-from ecglens.models import read_card, verify_model
+from ecglens.models import load_model, read_card, save_model, verify_model
+from ecglens.models.files import MAX_MODEL_BYTES
 from tests.cli.collection import Outcome, Program
 
 robust_files = pytest.importorskip("robust_files")  # conftest.py makes its folder known
@@ -80,6 +82,30 @@ def test_a_changed_member_is_named(model: Path) -> None:
     assert "backbone.onnx does not have the hash" in report.faults[0]
     with pytest.raises(ModelFileError, match="does not have the hash"):
         read_card(model)
+
+
+def test_more_bytes_than_any_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A good model ends the file, behind as much of nothing as would take long to hash."""
+    good = model.read_bytes()
+    with model.open("wb") as file:
+        file.truncate(MAX_MODEL_BYTES)
+        file.seek(0, os.SEEK_END)
+        file.write(good)
+    monkeypatch.setattr("hashlib.file_digest", None)
+    message = f"has {MAX_MODEL_BYTES + len(good)} bytes, models at most {MAX_MODEL_BYTES}; give a"
+    for read in (verify_model, load_model, read_card):
+        with pytest.raises(ModelFileError, match=message):
+            read(model)
+
+
+def test_a_model_that_would_be_too_large_is_not_saved(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_model(model)
+    monkeypatch.setattr("ecglens.models.files.MAX_MODEL_BYTES", 1000)
+    with pytest.raises(ModelFileError, match=r"models at most 1000; .*train with fewer components"):
+        save_model(loaded, tmp_path / "m2.ecglens")
+    assert not (tmp_path / "m2.ecglens").exists()
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecglens.backbones.backbone import Backbone, Layer, sha256_of
@@ -19,6 +19,9 @@ FORMAT = "1"
 MAX_BYTES = 1 << 30
 # A file can ask for any number of rounds of these.
 _LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
+_EXTERNAL = 1  # TensorProto.EXTERNAL
+# float, double and complex numbers have fixed widths; others may be packed, or short as varints.
+_LEAST_BITS = {1: 32, 11: 64, 14: 64, 15: 128}
 
 
 def parse_onnx(data: bytes, source: str) -> Any:
@@ -32,7 +35,8 @@ def parse_onnx(data: bytes, source: str) -> Any:
         An ``onnx.ModelProto`` without references to other files.
 
     Raises:
-        BackboneError: too large, damaged, not ONNX, or with weights in another file.
+        BackboneError: too large, damaged, not ONNX, with weights in another file or of more values
+            than the file holds.
     """
     import onnx
 
@@ -48,11 +52,13 @@ def parse_onnx(data: bytes, source: str) -> Any:
         raise BackboneError(_damaged(source, error)) from error
     if not has_graph:
         raise BackboneError(_damaged(source, "it holds no graph"))
-    if _has_external_data(model):
-        raise BackboneError(
-            f"{source} keeps weights in another file; save it as one ONNX file "
-            "(onnx.save_model with save_as_external_data=False)"
-        )
+    for tensor in _tensors(model):
+        if tensor.data_location == _EXTERNAL:
+            raise BackboneError(
+                f"{source} keeps weights in another file; save it as one ONNX file "
+                "(onnx.save_model with save_as_external_data=False)"
+            )
+        _check_size(tensor, source)
     if loop := _looping(model):
         raise BackboneError(
             f"{source} holds the operation {loop}; a backbone computes each map once, without loops"
@@ -81,27 +87,35 @@ def _damaged(source: str, reason: object) -> str:
     return f"{source} is not a usable ONNX model ({first}); export it again"
 
 
-def _has_external_data(model: Any) -> bool:
-    """Whether any tensor, in subgraphs and functions too, points outside the file."""
-    external = 1  # TensorProto.EXTERNAL
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield every tensor that the file holds, in subgraphs and functions too."""
+    graphs = [model.graph]
+    nodes = [node for function in model.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes += graph.node
+        else:
+            for attribute in nodes.pop().attribute:
+                yield from attribute.tensors
+                graphs += attribute.graphs
+                if attribute.HasField("t"):
+                    yield attribute.t
+                if attribute.HasField("g"):
+                    graphs.append(attribute.g)
 
-    def in_nodes(nodes: Any) -> bool:
-        for node in nodes:
-            for attribute in node.attribute:
-                tensors = [attribute.t, *attribute.tensors]
-                graphs = [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
-                if any(tensor.data_location == external for tensor in tensors):
-                    return True
-                if any(in_graph(graph) for graph in graphs):
-                    return True
-        return False
 
-    def in_graph(graph: Any) -> bool:
-        sparse = [part for item in graph.sparse_initializer for part in (item.values, item.indices)]
-        tensors = [*graph.initializer, *sparse]
-        return any(t.data_location == external for t in tensors) or in_nodes(graph.node)
-
-    return in_graph(model.graph) or any(in_nodes(function.node) for function in model.functions)
+def _check_size(tensor: Any, source: str) -> None:
+    """Refuse a tensor of more values than the file holds, before room is made for them."""
+    shape = tuple(tensor.dims)
+    bits = _LEAST_BITS.get(tensor.data_type, 2)
+    n_bytes = tensor.ByteSize()
+    if min(shape, default=0) < 0 or math.prod(shape) * bits > 8 * n_bytes:
+        said = f"the tensor {tensor.name[:50]!r} of {n_bytes} bytes has the shape {shape}"
+        raise BackboneError(_damaged(source, said))
 
 
 def metadata_of(model: Any) -> dict[str, str]:

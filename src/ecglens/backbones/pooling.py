@@ -56,7 +56,7 @@ def pool(maps: Floats, pooling: str) -> Floats:
     if maps.ndim != 4:
         raise UsageError(f"feature maps must be (n, channels, height, width), got {maps.shape}")
     kind, count = _parse(pooling, maps.shape[2], maps.shape[3])
-    # Of a broken network; heads refuse features that are not finite.
+    # Of a broken network; the extractor refuses features that are not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         pooled = _POOLINGS[kind](np.asarray(maps, dtype=np.float32), count)
     return np.ascontiguousarray(pooled, dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -46,9 +47,19 @@ EPILOG = (
 LIBRARIES_MB = 320
 # What the system's loader and network engine say where memory is out.
 NO_ROOM = ("failed to map segment", "Cannot allocate memory", "Resource temporarily unavailable")
-NO_DISK = frozenset(
-    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EFBIG") if hasattr(errno, name)
-)
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    """Return the numbers of errors by their names; a system need not have them all."""
+    return frozenset(getattr(errno, name) for name in names if hasattr(errno, name))
+
+
+# What to do about an error of the system that no module has put into words of its own.
+CURES = {
+    "make room": _numbers("ENOSPC", "EDQUOT", "EFBIG"),
+    "choose another place": _numbers("EROFS"),
+}
+WANT = _numbers("ENOMEM", "EAGAIN")
 NO_MEMORY = (
     "this needs more memory than there is; use fewer jobs or less data at a time, or raise the "
     "limit; finished files are whole"
@@ -136,14 +147,24 @@ def _told(error: Exception) -> tuple[str, int] | None:
     text = str(error)
     if isinstance(error, EcglensError):
         return text, error.exit_code
-    if isinstance(error, OSError):  # what no module has put into words of its own
-        place = f"{error.filename}: " if error.filename else ""
-        said = f"cannot write: {place}{error.strerror}; make room"
-        return (said, OutputError.exit_code) if error.errno in NO_DISK else None
     if isinstance(error, MemoryError) or any(words in text for words in NO_ROOM):
         return NO_MEMORY, EcglensError.exit_code
+    if isinstance(error, OSError):
+        return _told_of_system(error)
     # Python's word for it where a thread's stack finds no room, or the system allows no more.
     return (NO_THREAD, EcglensError.exit_code) if text == "can't start new thread" else None
+
+
+def _told_of_system(error: OSError) -> tuple[str, int] | None:
+    """Return the line and the exit code of an error of the system, as :func:`_told` does."""
+    if error.errno in WANT:
+        return NO_MEMORY, EcglensError.exit_code
+    for cure, numbers in CURES.items():
+        if error.errno in numbers:
+            name = error.filename
+            place = f"{os.fsdecode(name) if isinstance(name, bytes) else name}: " if name else ""
+            return f"cannot write: {place}{error.strerror}; {cure}", OutputError.exit_code
+    return None
 
 
 def _fail(message: str, code: int) -> None:

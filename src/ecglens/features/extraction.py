@@ -15,7 +15,7 @@ from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.pooling import pool, pooled_size
 from ecglens.backbones.precision import resolve_precision
 from ecglens.cache import FeatureStore, rounded_to_half
-from ecglens.errors import UsageError
+from ecglens.errors import BackboneError, UsageError
 from ecglens.images import (
     ImageSettings,
     draw_channels,
@@ -126,6 +126,7 @@ class Extractor:
 
         Raises:
             UnreadableWindowError: a window is flat or missing.
+            BackboneError: the network gives features that are not finite.
         """
         array = np.ascontiguousarray(X, dtype=np.float32)
         refuse_unreadable(array, fs)
@@ -172,6 +173,9 @@ class Extractor:
 
         Returns:
             float32, shape (n_images, n_features), the outputs side by side.
+
+        Raises:
+            BackboneError: the network gives features that are not finite.
         """
         parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
         outputs = [output for output in self.outputs if output != RHYTHM]
@@ -236,7 +240,19 @@ class Extractor:
             executor.submit(_pooled, engine.run(images), outputs, self.half) for images in parts
         ]
         rows = [pooled.result() for pooled in waiting]
-        return {output: np.concatenate([row[output] for row in rows]) for output in outputs}
+        found = {output: np.concatenate([row[output] for row in rows]) for output in outputs}
+        self._refuse_broken(found)
+        return found
+
+    def _refuse_broken(self, found: Mapping[Output, FloatArray]) -> None:
+        for (layer, _), values in found.items():
+            n_broken = len(values) - int(np.isfinite(values).all(axis=1).sum())
+            if n_broken:
+                raise BackboneError(
+                    f"layer {layer!r} of backbone {self.backbone.name!r} gives features that are "
+                    f"not finite for {n_broken} of {len(values)} images; its weights are damaged: "
+                    "get them again, or choose another network"
+                )
 
     @property
     def _layers(self) -> tuple[str, ...]:

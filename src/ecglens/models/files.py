@@ -41,6 +41,9 @@ SCHEMA = 2
 _MANIFEST, _BACKBONE, _HEAD = "manifest.json", "backbone.onnx", "head.skops"
 _AXES, _CENTRES = "distance_axes.npy", "distance_centres.npy"
 _MAX_MANIFEST = 16 << 20
+MAX_MODEL_BYTES = 2 << 30
+"""Of a model file: it is hashed and read as a whole."""
+
 _LENGTHS_S = (0.1, 3600.0)
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -57,7 +60,7 @@ def save_model(model: RhythmModel, path: str | Path) -> None:
     the head in the skops format and, as two NPY arrays, the distance from training.
 
     Raises:
-        ModelFileError: the head holds types that could not be loaded safely.
+        ModelFileError: the head holds types that could not be loaded safely, or all is over 2 GB.
         OutputError: the file cannot be written.
     """
     head = _canonical(import_skops().dumps(model.head))
@@ -69,6 +72,7 @@ def save_model(model: RhythmModel, path: str | Path) -> None:
             _AXES: _npy(model.distance.axes),
             _CENTRES: _npy(model.distance.centres),
         }
+    refuse_larger(Path(path), sum(map(len, members.values())))
     manifest = json.dumps(_manifest(model, backbone, members), indent=1, sort_keys=True)
 
     def write(file: BinaryIO) -> None:
@@ -111,8 +115,23 @@ def load_model(path: str | Path, *, engine: EngineSettings | None = None) -> Rhy
         EcglensError: the process may not take the memory that a model needs.
     """
     path = find_model(path)
+    return model_of_parts(path, *read_parts(path), engine=engine)
+
+
+def model_of_parts(
+    path: Path,
+    manifest: Mapping[str, Any],
+    members: Mapping[str, bytes],
+    *,
+    engine: EngineSettings | None = None,
+) -> RhythmModel:
+    """Make a model of what :func:`read_parts` read of a file.
+
+    Raises:
+        ModelFileError: the parts do not fit together.
+        EcglensError: the process may not take the memory that a model needs.
+    """
     need_memory(NETWORK_MB, "a model")
-    manifest, members = read_parts(path)
     try:
         classes = check_classes(manifest["classes"])
         rule, change = _read_decisions(manifest, classes)
@@ -151,9 +170,19 @@ def read_parts(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             f"no such model file: {path}; make one with 'ecglens train', or name one that comes "
             f"with ecglens: {', '.join(bundled_models())}"
         )
+    refuse_larger(path, path.stat().st_size)
     manifest, members = _read_members(path)
     _check_manifest(manifest, members, path)
     return manifest, members
+
+
+def refuse_larger(path: Path, n_bytes: int) -> None:
+    """Raise ModelFileError where a file is larger than any model."""
+    if n_bytes > MAX_MODEL_BYTES:
+        raise ModelFileError(
+            f"{path} has {n_bytes} bytes, models at most {MAX_MODEL_BYTES}; give a model file, or "
+            "train with fewer components (--pca) and a smaller network"
+        )
 
 
 def _read_decisions(

@@ -97,6 +97,7 @@ class RhythmModel:
         Raises:
             WindowError: the windows have another length than those of training.
             UnreadableWindowError: a window is flat or missing.
+            BackboneError: the network gives features that are not finite.
         """
         length_s = np.shape(X)[-1] / fs
         if abs(length_s - self.length_s) > 1 / fs:

@@ -15,7 +15,7 @@ from ecglens.errors import ModelFileError, UsageError
 from ecglens.guarded import kind_of, read_text
 from ecglens.models.bundled import find_model
 from ecglens.models.cards import check_card
-from ecglens.models.files import load_model, read_parts
+from ecglens.models.files import model_of_parts, read_parts, refuse_larger
 
 DIGEST_SUFFIX = ".sha256"
 """Of the file beside a model that may tell its digest, as sha256sum writes it."""
@@ -131,8 +131,10 @@ def _digest_of(path: Path) -> tuple[int, str]:
     try:
         if kind_of(path) and not path.is_file():
             raise ModelFileError(f"{path} is not a regular file; give a model file")
+        n_bytes = path.stat().st_size
+        refuse_larger(path, n_bytes)
         with path.open("rb") as file:
-            return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+            return n_bytes, hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelFileError(f"cannot read {path}: {reason}; check the path") from error
@@ -160,10 +162,9 @@ def _with_content(report: ModelReport) -> ModelReport:
     try:
         manifest, parts = read_parts(report.path)
         members = tuple(
-            Member(name, len(data), hashlib.sha256(data).hexdigest())
-            for name, data in parts.items()
+            Member(name, len(data), manifest["sha256"][name]) for name, data in parts.items()
         )
-        load_model(report.path)
+        model_of_parts(report.path, manifest, parts)
     except ModelFileError as error:
         faults.append(str(error))
     card = manifest.pop("card", None)

@@ -140,6 +140,10 @@ class TestExtractor:
         with pytest.raises(BackboneError, match=message):
             extractor.run_images(extractor.draw(X[:3], 125))
 
+    def test_weights_beyond_numbers_give_no_warning(self, tiny: Backbone, X: np.ndarray) -> None:
+        broken = make_broken(tiny, "stage1", "weight", 3e38)
+        Extractor(broken, outputs_of("stage1", "mean"), SMALL).run(X[:3], 125)
+
     def test_an_error_of_a_helper_surfaces(self, tiny: Backbone, X: np.ndarray) -> None:
         with pytest.raises(WindowError, match=r"windows of 0\.32 s are shorter than the longest"):
             _run(tiny, X[:, :40])

@@ -49,11 +49,12 @@ def make_tiny_onnx(path: Path, seed: int = 0, *, image_size: tuple[int, int] | N
     return path
 
 
-def make_broken(backbone: Backbone, layer: str) -> Backbone:
-    """Return the network with an infinite bias of a layer; what is behind the layer is lost."""
+def make_broken(
+    backbone: Backbone, layer: str, part: str = "bias", value: float = np.inf
+) -> Backbone:
+    """Return the network with a great bias or weight of a layer; what is behind it is lost."""
     model = onnx.load_model_from_string(backbone.onnx)
-    (bias,) = (w for w in model.graph.initializer if w.name == layer.replace("stage", "bias"))
-    infinite = np.full(bias.dims, np.inf, np.float32)
-    bias.CopyFrom(numpy_helper.from_array(infinite, bias.name))
+    (found,) = (w for w in model.graph.initializer if w.name == layer.replace("stage", part))
+    found.CopyFrom(numpy_helper.from_array(np.full(found.dims, value, np.float32), found.name))
     data = model.SerializeToString()
     return replace(backbone, onnx=data, sha256=sha256_of(data))

@@ -186,8 +186,9 @@ def _gray_convolution(first: Any, images: Any, mean: Floats, std: Floats) -> Any
     weights = first.input_value(1).get_node().get_data()
     names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
     how = {name: first.get_attributes()[name] for name in names}
-    gain = (weights / std).sum(axis=1, keepdims=True, dtype=np.float32)
-    offset = (weights * (-mean / std)).sum(axis=1, keepdims=True, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a broken network; see the extractor
+        gain = (weights / std).sum(axis=1, keepdims=True, dtype=np.float32)
+        offset = (weights * (-mean / std)).sum(axis=1, keepdims=True, dtype=np.float32)
     height, width = (size.get_length() for size in list(images.partial_shape)[2:])
     ones = ops.constant(np.ones((1, 1, height, width), dtype=np.float32))
     means = ops.convolution(ones, ops.constant(offset), **how)

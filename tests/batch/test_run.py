@@ -62,6 +62,21 @@ def test_results_come_in_order_and_a_bad_one_stops_no_other(
     assert c.summary == c.timeline.summary()
 
 
+def test_what_is_too_large_to_read_is_refused_before_it_is_hashed(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hashed(path: Path) -> str:
+        raise AssertionError(f"{path} was hashed")
+
+    for name in ("r.npz", "r.csv"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(8 << 30)
+    monkeypatch.setattr("ecglens.batch.work.content_hash", hashed)
+    names = [tmp_path / "r.npz", tmp_path / "r.csv"]
+    for result in predict_files(model_file, names, tmp_path / "out"):
+        assert (result.status, type(result.error)) == ("failed", RecordError)
+
+
 def test_the_table_of_records(model_file: Path, records: list[Path], tmp_path: Path) -> None:
     list(predict_files(model_file, [*records, records[0]], tmp_path / "out"))
     with (tmp_path / "out" / "records.csv").open(newline="") as file:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ecglens import __version__
 from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
-from ecglens.batch.inputs import content_hash
+from ecglens.batch.inputs import content_hash, size_of
 from ecglens.databases import open_record
 from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
 from ecglens.explanation import explain_episode
@@ -42,6 +42,7 @@ Told = Callable[[int, int], None]
 
 CONTENT = "recording_sha256"
 
+_LONG_TO_HASH = 1 << 30
 _LOOKS = ("tables", "explained")
 """Settings that decide what files look like, not how windows are judged."""
 
@@ -158,6 +159,8 @@ class Judge:
         if results is None:
             timeline = self._judge(open_record(task.path, fs=self._settings.fs), None, told)
             return RecordingResult(task.path, task.name, "done", timeline.summary(), timeline)
+        if size_of(task.path) > _LONG_TO_HASH:  # what cannot be read is refused before
+            open_record(task.path, fs=self._settings.fs)
         made_from = self._made_from(task.path)
         journal = None if made_from is None else results.journal(task.name, _key(made_from))
         if made_from is not None and journal is not None and not self._again:

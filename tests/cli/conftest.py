@@ -26,12 +26,17 @@ class _MadeOnce:
         return self._command(**options)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _made_once() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def _program() -> _MadeOnce:
     """Make the program once: it takes a tenth of a second, and tests run it a thousand times."""
-    program = _MadeOnce()
+    return _MadeOnce()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made_once(_program: _MadeOnce) -> Iterator[None]:
+    """Take the program that is made, in the files of this folder alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecglens.cli.app.make_app", lambda: program)
+        patch.setattr("ecglens.cli.app.make_app", lambda: _program)
         yield
 
 

@@ -159,7 +159,7 @@ class Judge:
         if results is None:
             timeline = self._judge(open_record(task.path, fs=self._settings.fs), None, told)
             return RecordingResult(task.path, task.name, "done", timeline.summary(), timeline)
-        if size_of(task.path) > _LONG_TO_HASH:  # what cannot be read is refused before
+        if size_of(task.path) > _LONG_TO_HASH:  # what is too large to read is refused at once
             open_record(task.path, fs=self._settings.fs)
         made_from = self._made_from(task.path)
         journal = None if made_from is None else results.journal(task.name, _key(made_from))

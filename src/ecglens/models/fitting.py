@@ -112,10 +112,9 @@ def fit_model(
         n_splits=n_splits,
         random_state=random_state,
     )
-    classes = tuple(str(label) for label in head.classes_)
     decided = _decisions(head, features, windows, alpha, smooth=smooth)
     return RhythmModel(
-        classes=classes,
+        classes=decided.rule.classes,
         fs=windows.fs,
         length_s=windows.length_s,
         recipe=recipe,

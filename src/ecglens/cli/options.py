@@ -362,10 +362,11 @@ def _verb(context: typer.Context) -> list[str]:
 def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[str, Any]:
     """Return the parameter that a key names, by its long option or its Python name, and its value.
 
-    One word will do for an option that may be repeated.
+    Values are text, as on the command line: what a number means is for the option to say. One
+    word will do for an option that may be repeated.
     """
     command, verb = context.command, " ".join(_verb(context))
-    known = {
+    known: dict[str, Any] = {
         word.lstrip("-").replace("-", "_"): parameter
         for parameter in command.params
         if parameter.param_type_name == "option" and parameter.name not in ("config", "help")
@@ -377,5 +378,9 @@ def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[s
             f"config {path}: {key!r} is no option of '{verb}'{suggest(word, known)}; "
             f"see 'ecglens {verb} --help'"
         )
-    many = known[word].multiple and not isinstance(value, list)
-    return str(known[word].name), [value] if many else value
+    option = known[word]
+    if option.multiple:
+        values = value if isinstance(value, list) else [value]
+        return str(option.name), [str(one) for one in values]
+    flag = option.is_flag and isinstance(value, bool)
+    return str(option.name), value if flag else str(value)

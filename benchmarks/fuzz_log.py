@@ -10,7 +10,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,21 @@ class Lane:
     """A target, its time of the processor, and what came of it so far.
 
     The fuzzer itself counts by the clock: where others took the processor, it is started again.
+    ``earlier`` is the line of a run that was ended before, or had fewer minutes: it counts too.
     """
 
     name: str
     minutes: float
     corpus: Path
+    earlier: Mapping[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     said: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     cpu_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts |= {what: self.earlier[what] for what in _COUNTS if what in self.earlier}
+        self.cpu_s = 60 * self.earlier.get("cpu_minutes", 0.0)
 
     @property
     def left(self) -> float:
@@ -54,7 +60,7 @@ class Lane:
     def findings(self) -> list[str]:
         """Paths of the inputs that were found."""
         found = self.corpus.parent.glob(f"{self.corpus.name}-found-*")
-        return sorted(str(path) for path in found)
+        return sorted({*map(str, found), *self.earlier.get("findings", ())})
 
     @property
     def log(self) -> Path:
@@ -73,10 +79,11 @@ class Lane:
     def line(self) -> dict[str, Any]:
         """Return what came of it, minutes by the clock and of the processor, sizes in kB."""
         sizes = [path.stat().st_size for path in self.corpus.iterdir()]
+        clock = (time.monotonic() - self.began) / 60
         return {
             "target": self.name,
             **self.counts,
-            "minutes": (time.monotonic() - self.began) / 60,
+            "minutes": self.earlier.get("minutes", 0.0) + clock,
             "cpu_minutes": self.cpu_s / 60,
             "corpus": len(sizes),
             "corpus_kb": sum(sizes) / 1e3,
@@ -84,16 +91,14 @@ class Lane:
         }
 
 
-def fuzz_all(
-    names: Sequence[str], minutes: float, jobs: int, corpora: Path
-) -> Iterator[dict[str, Any]]:
+def fuzz_all(lanes: Iterable[Lane], jobs: int) -> Iterator[dict[str, Any]]:
     """Fuzz targets, some at once, and yield a line for each; after a finding each goes on."""
-    waiting, running = deque(names), dict[int, Lane]()
+    waiting, running = deque(lanes), dict[int, Lane]()
     while waiting or running:
         while waiting and len(running) < jobs:
-            name = waiting.popleft()
-            lane = Lane(name, minutes, corpora / re.sub(r"\W+", "-", name))
+            lane = waiting.popleft()
             lane.corpus.mkdir(exist_ok=True)
+            lane.began = time.monotonic()
             running[start(lane)] = lane
         pid, _, used = os.wait3(0)
         lane = running.pop(pid)
@@ -161,19 +166,33 @@ def format_fuzzing(lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def run_logged(names: Sequence[str], minutes: float, jobs: int, log: Path, corpora: Path) -> int:
-    """Fuzz what the log does not know, print its table, and return 1 if anything was found."""
-    instrumented()
-    from fault_jobs import add_to_log, read_log
+    """Fuzz each target until the log has its minutes, print the log's table.
 
-    known = {line["target"] for line in read_log(log)}
-    left = [name for name in names if name not in known]
+    Returns:
+        1 if anything was found or a target did not start, else 0.
+    """
+    instrumented()
+    from fault_jobs import add_to_log
+
+    known = last_lines(log)
+    lanes = [
+        Lane(name, minutes, corpora / re.sub(r"\W+", "-", name), known.get(name, {}))
+        for name in names
+    ]
     with tempfile.TemporaryDirectory() as folder:
         if not os.environ.get(robust_files.MODEL_VARIABLE):
             path = Path(folder, "m.ecglens")
             path.write_bytes(robust_files.model_file())
             os.environ[robust_files.MODEL_VARIABLE] = str(path)
-        for line in fuzz_all(left, minutes, jobs, corpora):
+        for line in fuzz_all([lane for lane in lanes if lane.left], jobs):
             add_to_log(log, [line])
-    lines = read_log(log)
+    lines = list(last_lines(log).values())
     print(format_fuzzing(lines), end="")
     return 1 if any(line["findings"] or not line["executions"] for line in lines) else 0
+
+
+def last_lines(log: Path) -> dict[str, dict[str, Any]]:
+    """Return the last line of each target; it counts what the ones before it say."""
+    from fault_jobs import read_log
+
+    return {line["target"]: line for line in read_log(log)}

@@ -8,8 +8,8 @@ The corpus starts from the good file of the target and a few damaged ones, which
 and grows in a temporary folder (or in ``--corpus``). Anything but an error of ecglens stops the
 run and leaves the input, ready to become a test; so does one that takes over 10 s of the
 processor or 2 GB. With ``--log`` each target gets processes of its own and its minutes of the
-processor, not of the clock, goes on after a finding, and is a line of the log and of the table; a
-log that is there is gone on with. ``--list`` prints the targets. Without atheris, which has no
+processor, not of the clock, goes on after a finding, and is a line of the log and of the table;
+minutes that a log has already count. ``--list`` prints the targets. Without atheris, which has no
 wheel for every Python, the damages of the matrix are drawn at random instead, until the time is
 over.
 """

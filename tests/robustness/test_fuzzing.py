@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ecglens.errors import RecordError
 pytest.importorskip("resource", reason="Windows has no limits for processes")
 fuzzing = pytest.importorskip("fuzzing")
 robust_files = pytest.importorskip("robust_files")
+fault_jobs = pytest.importorskip("fault_jobs")
 fuzz_log = pytest.importorskip("fuzz_log")  # conftest.py makes its folder known
 
 SAID = """
@@ -27,8 +29,8 @@ def test_the_last_counts_are_read_and_none_is_nothing() -> None:
     assert fuzz_log.read_counts("no module named atheris")["executions"] == 0
 
 
-def lane(folder: Path) -> Any:
-    made = fuzz_log.Lane("edf, odd/name", 10.0, folder / "edf")
+def lane(folder: Path, earlier: Mapping[str, Any] | None = None) -> Any:
+    made = fuzz_log.Lane("edf, odd/name", 10.0, folder / "edf", earlier or {})
     made.corpus.mkdir()
     return made
 
@@ -48,6 +50,24 @@ def test_a_target_goes_on_after_a_finding_and_is_one_line(tmp_path: Path) -> Non
     assert (line["corpus"], line["corpus_kb"]) == (2, 1.0)
     assert line["findings"] == [str(tmp_path / f"edf-found-{number}") for number in (1, 2)]
     assert "| 1.0 | 9402 | 258 | 2 | 1 | 295 | 2 |" in fuzz_log.format_fuzzing([line])
+
+
+def test_a_target_has_the_minutes_and_counts_of_the_log_before(tmp_path: Path) -> None:
+    log = tmp_path / "fuzzing.jsonl"
+    known = {"executions": 70, "edges": 300, "peak_mb": 100, "minutes": 5.0}
+    for target, minutes in (("edf", 1.0), ("dicom", 1.0), ("edf", 4.0)):
+        line = {"target": target, **known, "cpu_minutes": minutes, "findings": ["edf-found-0"]}
+        fault_jobs.add_to_log(log, [line])
+    earlier = fuzz_log.last_lines(log)
+    assert list(earlier) == ["edf", "dicom"]
+    edf = lane(tmp_path, earlier["edf"])
+    assert edf.left == 6.0
+    edf.log.write_text(SAID)
+    edf.ended(cpu_s=60.0)
+    line = edf.line()
+    assert (line["executions"], line["edges"], line["peak_mb"]) == (4771, 300, 295)
+    assert (line["cpu_minutes"], line["findings"]) == (5.0, ["edf-found-0"])
+    assert line["minutes"] >= 5.0
 
 
 def test_a_target_ends_after_many_findings_its_time_or_no_start(tmp_path: Path) -> None:

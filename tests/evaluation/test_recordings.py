@@ -205,6 +205,20 @@ class TestTogether:
         one = score_recordings(self._records([1]), ["AF"])  # type: ignore[arg-type]
         assert math.isnan(one.limits("AF", "episode_sensitivity")[0])
 
+    def test_draws_that_hold_nobody_of_a_class_give_no_limits(self) -> None:
+        records = [
+            score_record([(0, 9, "N")], [(0, 9, "N")], ["N", "AF"], record=f"r{i}", subject=f"n{i}")
+            for i in range(30)
+        ]
+        records += self._records([1, 0])  # type: ignore[arg-type]
+        limits = [
+            score_recordings(records, ["N", "AF"], n_bootstrap=1, random_state=seed).limits(
+                "AF", "episode_sensitivity"
+            )
+            for seed in range(12)
+        ]
+        assert any(math.isnan(low) for low, _ in limits)
+
     def test_text_markdown_and_csv_say_the_same(self) -> None:
         scores = score_recordings(self._records([1, 0]), ["AF"], n_bootstrap=50)  # type: ignore[arg-type]
         text = scores.format_table(per_record=True)

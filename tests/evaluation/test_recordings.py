@@ -360,6 +360,21 @@ class TestRecords:
         assert (rows["coarse VF"].n, rows["coarse VF"].right) == (4, 4)
         assert (rows["normal sinus rhythm"].n, rows["normal sinus rhythm"].right) == (4, 4)
 
+    def test_changes_of_several_leads_at_once_are_one_time(self) -> None:
+        """As in the European ST-T Database: ST down in a lead, up in another, and a T wave."""
+        record = _record(
+            "a", RhythmSpan(0, 20, "N"), RhythmSpan(20, 60, "ST-", "V5"),
+            RhythmSpan(20, 60, "ST+", "MLIII"), RhythmSpan(20, 58, "TW+", "V5"),
+            RhythmSpan(60, 100, "N"),
+        )  # fmt: skip
+        comparison = Comparison(self.MAP)
+        comparison.add(record, [(0, 20, "N"), (20, 60, "ST"), (60, 100, "N")])
+        scores = comparison.scores(n_bootstrap=0)
+        assert scores.records[0].scored_s == 100
+        assert scores.gross("ST").annotated_s == 40
+        rows = {row.category: row.n for row in scores.aha}
+        assert (rows["other non-shockable"], rows["normal sinus rhythm"]) == (4, 6)
+
     def test_no_shockable_class_no_table(self) -> None:
         comparison = Comparison(load_label_map("af"))
         comparison.add(_record("a", RhythmSpan(0, 100, "AFIB")), [(0, 100, "AF")])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ecglens.version import __version__
+
 if TYPE_CHECKING:
     from ecglens.backbones import load_backbone as load_backbone
     from ecglens.classifiers import make_classifier as make_classifier
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from ecglens.windows import load_windows as load_windows
     from ecglens.windows import make_windows as make_windows
     from ecglens.windows import save_windows as save_windows
-
-__version__ = "0.1.0"
 
 _HOME = {
     "CNNFeatures": "features",

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecglens import __version__
 from ecglens.backbones import Backbone
 from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.pooling import pool, pooled_size
@@ -26,6 +25,7 @@ from ecglens.images import (
 )
 from ecglens.rhythm_features import RHYTHM_NAMES, measure_rhythm
 from ecglens.threads import helpers, one_ahead
+from ecglens.version import __version__
 
 FloatArray = npt.NDArray[np.float32]
 Output = tuple[str, str]

@@ -250,6 +250,8 @@ class TestWhatStopsAll:
             predict_files(model_file, records, jobs=0)
         with pytest.raises(UsageError, match="hop must be over 0"):
             list(predict_files(model_file, records, settings=BatchSettings(hop_s=11)))
+        with pytest.raises(UsageError, match="fs must be from 10"):
+            list(predict_files(model_file, records, settings=BatchSettings(fs=1)))
 
 
 def test_a_record_beyond_memory_fails_alone(
@@ -265,6 +267,29 @@ def test_a_record_beyond_memory_fails_alone(
     assert isinstance(a.error, RecordError)
     assert "a.hea needs more memory than there is" in str(a.error)
     assert c.status == "done"
+
+
+def test_a_record_a_little_shorter_than_a_window_is_judged_and_drawn(
+    model_file: Path, tmp_path: Path
+) -> None:
+    short = write_record(tmp_path / "in", "short", beats(10, 250)[:-2], fs=250)
+    (result,) = predict_files(model_file, [short], tmp_path / "out")
+    assert result.status == "done", result.error
+    assert "Where episodes start" in (tmp_path / "out" / "short" / "report.html").read_text()
+
+
+def test_a_record_that_breaks_a_rule_fails_alone(
+    model_file: Path, records: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(model: Any, record: Any, **options: Any) -> Any:
+        if record.record_id == "a":
+            raise UsageError("a stretch must lie within 0 to 99")
+        return predict_record(model, record, **options)
+
+    monkeypatch.setattr("ecglens.batch.work.predict_record", judge)
+    a, _, c = predict_files(model_file, records)
+    assert (a.status, c.status) == ("failed", "done")
+    assert isinstance(a.error, UsageError)
 
 
 def test_a_file_that_vanishes_between_listing_and_reading(

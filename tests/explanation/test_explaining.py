@@ -281,6 +281,16 @@ class TestRecords:
         assert explain_record(model, record, -4.0).start_s == 0
         assert explain_record(model, record, 91.0, lead="II").end_s == record.duration_s
 
+    def test_a_record_that_lacks_less_than_a_sample_of_the_models_rate_is_explained(
+        self, model: RhythmModel, record: Record
+    ) -> None:
+        n_samples = round(model.length_s * record.fs)
+        short = replace(record, signal=record.signal[:, : n_samples - 1], rhythms=())
+        assert predict_record(model, short).labels.size == 1
+        found = explain_record(model, short, 0.0)
+        assert (found.start_s, found.end_s) == (0.0, model.length_s)
+        assert np.isfinite(found.signal).all()
+
     def test_short_records_and_unknown_leads_are_refused(
         self, model: RhythmModel, record: Record
     ) -> None:

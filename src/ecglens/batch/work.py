@@ -16,7 +16,7 @@ from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash, size_of
 from ecglens.databases import open_record
-from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
+from ecglens.errors import EcglensError, ModelFileError, RecordError, UsageError, WindowError
 from ecglens.explanation import explain_episode
 from ecglens.features import EngineSettings
 from ecglens.files import write_json
@@ -30,7 +30,9 @@ from ecglens.prediction import (
     Timeline,
     predict_record,
 )
+from ecglens.prediction.judging import window_rule
 from ecglens.readers import RecordSource
+from ecglens.records import check_fs
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
 from ecglens.reports.rhythm_marks import judged_rows
@@ -120,6 +122,7 @@ class Judge:
 
     Raises:
         ModelFileError: the model cannot be loaded.
+        UsageError: a setting cannot be, whatever the recording.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class Judge:
         again: bool = False,
     ) -> None:
         self.model: RhythmModel = load_model(model_path, engine=settings.engine)
+        _check(settings, self.model)
         self._facts = _facts_of(self.model, model_path)
         self._settings = settings
         self.results = results
@@ -144,11 +148,11 @@ class Judge:
             told: called with windows done and windows in all.
 
         Raises:
-            EcglensError: results cannot be written, or no recording can be judged so.
+            EcglensError: results cannot be written, or the model cannot run.
         """
         try:
             return self._run(task, told)
-        except (RecordError, WindowError) as error:
+        except (RecordError, WindowError, UsageError) as error:  # settings have been checked
             return RecordingResult(task.path, task.name, "failed", error=error)
         except MemoryError:
             failure = RecordError(f"{task.path} needs more memory than there is; cut it up")
@@ -244,6 +248,13 @@ class Judge:
             "engine": [chosen.engine.engine, chosen.engine.device],
             "precision": resolve_precision(chosen.engine.engine, chosen.engine.precision),
         }
+
+
+def _check(settings: BatchSettings, model: RhythmModel) -> None:
+    """Refuse what no recording could be judged with, before any is read."""
+    window_rule(model, settings.leads, settings.hop_s)
+    if settings.fs is not None:
+        check_fs(settings.fs)
 
 
 def with_threads(settings: BatchSettings, threads: int) -> BatchSettings:

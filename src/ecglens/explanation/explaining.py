@@ -15,6 +15,7 @@ from ecglens.models import RhythmModel
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording
 from ecglens.signals import fill_gaps
+from ecglens.windows import WindowRule, count_windows, read_padded
 
 Floats = npt.NDArray[np.float64]
 
@@ -327,17 +328,17 @@ def explain_record(
         WindowError: the record is shorter than a window.
         RecordError: it has no such lead, or its file cannot be decoded.
     """
-    n_samples = round(model.length_s * record.fs)
-    if record.n_samples < n_samples:
+    if count_windows(record, WindowRule(length_s=model.length_s, fs=model.fs)) == 0:
         raise WindowError(
             f"record {record.record_id!r} lasts {record.duration_s:.1f} s, shorter than one window "
             f"of {model.length_s:g} s; use longer recordings"
         )
     row = record.lead_index(lead)
-    first = min(max(0, round(start_s * record.fs)), record.n_samples - n_samples)
+    n_samples = round(model.length_s * record.fs)
+    first = max(0, min(round(start_s * record.fs), record.n_samples - n_samples))
     return explain_window(
         model,
-        record.read(first, first + n_samples, [row])[0],
+        read_padded(record, first, first + n_samples, [row])[0],
         record.fs,
         label,
         method=method,

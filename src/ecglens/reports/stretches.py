@@ -18,6 +18,7 @@ from ecglens.reports.strips import clock
 from ecglens.reports.time_plots import Curve, Panel, TimePlot, palette_png
 from ecglens.reports.words import CLASS_NAMES, duration
 from ecglens.signals import unreadable_reasons
+from ecglens.windows import read_padded
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -41,8 +42,8 @@ def stretch_plot(
     """
     row = judged_rows(timeline, record)[0]
     n_samples = round(timeline.length_s * record.fs)
-    first, n_windows = _place(episode.start_s, n_samples, record)
-    signal = record.read(first, first + n_windows * n_samples, [row])[0]
+    first, n_windows = _place(episode.start_s, n_samples, timeline, record)
+    signal = read_padded(record, first, first + n_windows * n_samples, [row])[0]
     start_s = first / record.fs
     end_s = start_s + len(signal) / record.fs
     lead = record.leads[row]
@@ -65,13 +66,18 @@ def stretch_plot(
     )
 
 
-def _place(onset_s: float, n_samples: int, record: Recording) -> tuple[int, int]:
+def _place(
+    onset_s: float, n_samples: int, timeline: Timeline, record: Recording
+) -> tuple[int, int]:
     """Return the first sample of the windows that surround a moment, and how many there are."""
     onset = round(onset_s * record.fs)
+    # At the record's own rate the last window that was judged may end a little behind it.
+    judged = math.ceil((timeline.start_s[-1] + timeline.length_s) * record.fs)
+    end = max(record.n_samples, judged)
     starts = [onset + k * n_samples for k in range(-_BEFORE, _AFTER)]
-    inside = [at for at in starts if at >= 0 and at + n_samples <= record.n_samples]
+    inside = [at for at in starts if at >= 0 and at + n_samples <= end]
     if not inside:
-        return max(0, min(onset, record.n_samples - n_samples)), 1
+        return max(0, min(onset, end - n_samples)), 1
     return inside[0], len(inside)
 
 

@@ -222,6 +222,12 @@ class TestStretches:
             plot = stretch_plot(timeline, record_for(timeline), episode, IMAGE)
             assert plot.end_s - plot.start_s == 10.0
 
+    def test_of_leads_with_one_name_the_one_that_was_judged_is_drawn(self) -> None:
+        timeline = replace(timeline_of(["AF"], lead="ECG"), rows=(1,))
+        record = record_for(timeline, names=("ECG", "ECG"))
+        (curve,) = stretch_plot(timeline, record, timeline.episodes[0], IMAGE).panels[0].curves
+        assert curve.values == pytest.approx(record.signal[1])
+
     @pytest.mark.parametrize("n_windows", [1, 2])
     def test_a_last_window_that_ends_just_behind_the_record_is_drawn(self, n_windows: int) -> None:
         """As at 500 Hz, of which a model at 125 Hz takes four samples for one."""

@@ -35,7 +35,6 @@ from ecglens.readers import RecordSource
 from ecglens.records import check_fs
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
-from ecglens.reports.rhythm_marks import judged_rows
 from ecglens.reports.words import NORMAL
 from ecglens.threads import one_blas_core
 from ecglens.windows import LeadChoice
@@ -214,7 +213,7 @@ class Judge:
         self, timeline: Timeline, record: RecordSource
     ) -> Callable[[Episode], Figure | None]:
         """Return what draws the evidence of the first episodes asked for that are not normal."""
-        row = judged_rows(timeline, record)[0]
+        row = timeline.rows_in(record)[0]
         left = self._settings.explained
 
         def explain(episode: Episode) -> Figure | None:

@@ -156,6 +156,7 @@ def _decided(
         posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
+        rows=tuple(rows),
     )
 
 

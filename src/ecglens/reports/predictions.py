@@ -97,6 +97,7 @@ def _summary(timeline: Timeline, record: Recording, model: ModelFacts) -> dict[s
         **timeline.summary(),
         "fs": record.fs,
         "leads": list(record.lead_names),
+        "lead_rows": timeline.rows_in(record),
         "subject": record.subject_id,
         "database": record.database,
         "in_training": subject_of(record) in model.card.get("subjects", ()),

@@ -31,7 +31,7 @@ def rhythm_marks(timeline: Timeline, record: Recording) -> list[Mark]:
         timeline: of the record.
         record: whose rate is the resolution.
     """
-    rows = judged_rows(timeline, record)
+    rows = timeline.rows_in(record)
     last = record.n_samples - 1
     marks = []
     for episode in timeline.episodes:
@@ -47,14 +47,6 @@ def rhythm_marks(timeline: Timeline, record: Recording) -> list[Mark]:
 def rhythm_of(label: str) -> str:
     """Return what a label is called as a rhythm, in characters that an annotation can hold."""
     return RHYTHMS.get(label) or _UNFIT.sub("_", label)[:_LONGEST]
-
-
-def judged_rows(timeline: Timeline, record: Recording) -> list[int]:
-    """Return the rows of the leads that were judged, the first row where none has such a name."""
-    names = [name.casefold() for name in record.lead_names]
-    whole = timeline.lead.casefold()
-    wanted = [whole] if whole in names else whole.split("+")
-    return [names.index(name) for name in wanted if name in names] or [0]
 
 
 def _beside(label: str, start: int, end: int, rows: Sequence[int]) -> Iterator[Mark]:

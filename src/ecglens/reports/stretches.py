@@ -13,7 +13,6 @@ from ecglens.plots import row_ticks
 from ecglens.plots.examples import IMAGE_COLOURS
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording
-from ecglens.reports.rhythm_marks import judged_rows
 from ecglens.reports.strips import clock
 from ecglens.reports.time_plots import Curve, Panel, TimePlot, palette_png
 from ecglens.reports.words import CLASS_NAMES, duration
@@ -40,7 +39,7 @@ def stretch_plot(
     Raises:
         RecordError: the record's file can no longer be decoded.
     """
-    row = judged_rows(timeline, record)[0]
+    row = timeline.rows_in(record)[0]
     n_samples = round(timeline.length_s * record.fs)
     first, n_windows = _place(episode.start_s, n_samples, timeline, record)
     signal = read_padded(record, first, first + n_windows * n_samples, [row])[0]

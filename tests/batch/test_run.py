@@ -16,7 +16,13 @@ import pytest
 
 from ecglens.batch import BatchSettings, RecordingResult, Step, predict_files
 from ecglens.batch.folder import UNFINISHED
-from ecglens.errors import OutputError, RecordError, UsageError, WindowError
+from ecglens.errors import (
+    OutputError,
+    RecordError,
+    UnreadableWindowError,
+    UsageError,
+    WindowError,
+)
 from ecglens.features import EngineSettings
 from ecglens.prediction import Journal, predict_record
 from tests.cli.collection import FS, files_in, write_record
@@ -276,6 +282,19 @@ def test_a_record_a_little_shorter_than_a_window_is_judged_and_drawn(
     (result,) = predict_files(model_file, [short], tmp_path / "out")
     assert result.status == "done", result.error
     assert "Where episodes start" in (tmp_path / "out" / "short" / "report.html").read_text()
+
+
+def test_what_cannot_be_explained_is_judged_and_said(
+    model_file: Path, records: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explain(*_: Any, **__: Any) -> Any:
+        raise UnreadableWindowError("1 of 1 windows cannot become images")
+
+    monkeypatch.setattr("ecglens.batch.work.explain_episode", explain)
+    (result,) = predict_files(model_file, records[2:], tmp_path / "out")
+    assert result.status == "done", result.error
+    page = (tmp_path / "out" / "c" / "report.html").read_text()
+    assert "What spoke for VF is not shown: at 100 Hz its surest window cannot be read." in page
 
 
 def test_a_record_that_breaks_a_rule_fails_alone(

@@ -228,6 +228,13 @@ class TestStretches:
         (curve,) = stretch_plot(timeline, record, timeline.episodes[0], IMAGE).panels[0].curves
         assert curve.values == pytest.approx(record.signal[1])
 
+    def test_of_several_leads_the_one_that_can_be_read_there_is_drawn(self) -> None:
+        timeline = timeline_of(["N", "AF", "N"], lead="II+V1")
+        record = record_for(timeline)
+        assert "Lead II;" in stretch_plot(timeline, record, timeline.episodes[1], IMAGE).caption
+        record.signal[0, 1500:] = 0.0
+        assert "Lead V1;" in stretch_plot(timeline, record, timeline.episodes[1], IMAGE).caption
+
     @pytest.mark.parametrize("n_windows", [1, 2])
     def test_a_last_window_that_ends_just_behind_the_record_is_drawn(self, n_windows: int) -> None:
         """As at 500 Hz, of which a model at 125 Hz takes four samples for one."""

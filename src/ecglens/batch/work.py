@@ -16,7 +16,14 @@ from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash, size_of
 from ecglens.databases import open_record
-from ecglens.errors import EcglensError, ModelFileError, RecordError, UsageError, WindowError
+from ecglens.errors import (
+    EcglensError,
+    ModelFileError,
+    RecordError,
+    UnreadableWindowError,
+    UsageError,
+    WindowError,
+)
 from ecglens.explanation import explain_episode
 from ecglens.features import EngineSettings
 from ecglens.files import write_json
@@ -211,17 +218,19 @@ class Judge:
 
     def _explainer(
         self, timeline: Timeline, record: RecordSource
-    ) -> Callable[[Episode], Figure | None]:
+    ) -> Callable[[Episode], Figure | str | None]:
         """Return what draws the evidence of the first episodes asked for that are not normal."""
-        row = timeline.rows_in(record)[0]
         left = self._settings.explained
 
-        def explain(episode: Episode) -> Figure | None:
+        def explain(episode: Episode) -> Figure | str | None:
             nonlocal left
             if left == 0 or episode.label in (NORMAL, INCONCLUSIVE, UNREADABLE):
                 return None
+            try:
+                found = explain_episode(self.model, record, timeline, episode)
+            except UnreadableWindowError:
+                return f"at {record.fs:g} Hz its surest window cannot be read"
             left -= 1
-            found = explain_episode(self.model, record, timeline, episode, lead=row)
             return plot_explanation(found, small=True)
 
         return explain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -33,16 +34,18 @@ def stretch_plot(
 ) -> TimePlot:
     """Return one window before and two windows behind the start of an episode.
 
-    Only this stretch of the record is read. Images are drawn window by window, as the network sees
-    them, black where a window cannot be read.
+    Only this stretch of the record is read. Of the leads that were judged the one with the most
+    readable windows is drawn, the first of equals. Images are drawn window by window, as the
+    network sees them, black where a window cannot be read.
 
     Raises:
         RecordError: the record's file can no longer be decoded.
     """
-    row = timeline.rows_in(record)[0]
     n_samples = round(timeline.length_s * record.fs)
     first, n_windows = _place(episode.start_s, n_samples, timeline, record)
-    signal = read_padded(record, first, first + n_windows * n_samples, [row])[0]
+    row, signal = _most_readable(
+        record, timeline.rows_in(record), first, first + n_windows * n_samples, n_windows
+    )
     start_s = first / record.fs
     end_s = start_s + len(signal) / record.fs
     lead = record.leads[row]
@@ -78,6 +81,17 @@ def _place(
     if not inside:
         return max(0, min(onset, end - n_samples)), 1
     return inside[0], len(inside)
+
+
+def _most_readable(
+    record: Recording, rows: Sequence[int], start: int, stop: int, n_windows: int
+) -> tuple[int, npt.NDArray[np.float32]]:
+    """Return the row with the most readable windows in a stretch, and the stretch of it."""
+    signals = read_padded(record, start, stop, rows)
+    windows = signals.reshape(len(rows) * n_windows, -1)
+    readable = unreadable_reasons(windows, record.fs).reshape(len(rows), n_windows) == ""
+    best = int(readable.sum(axis=1).argmax())
+    return rows[best], signals[best]
 
 
 def _trace(signal: npt.NDArray[np.float32], start_s: float, fs: float, unit: str) -> Panel:

@@ -147,6 +147,44 @@ class TestResuming:
         assert self.run(model_file, a, out) == ["done"]
         assert self.run(model_file, a, out) == ["skipped"]
 
+    def test_results_of_another_recording_are_left_alone(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[:1]
+        other = write_record(tmp_path / "other", "a", beats(60, FS, seed=1))
+        self.run(model_file, a, out)
+        first = contents(out / "a")
+        for again in (False, True):
+            failed, done = predict_files(model_file, [other, records[2]], out, again=again)
+            assert isinstance(failed.error, OutputError)
+            assert str(failed.error) == (
+                f"{out / 'a'} holds the results of another recording, in/a.hea; choose another "
+                "--out, name both recordings in one command, or remove that folder"
+            )
+            assert done.status == "done"
+            assert contents(out / "a") == first
+        assert self.run(model_file, a, out) == ["skipped"]
+        assert self.run(model_file, [*a, other], out) == ["done", "done"]  # in-a and other-a
+
+    def test_a_recording_that_was_moved_or_is_called_without_its_ending_is_the_same(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[0]
+        self.run(model_file, [a], out)
+        moved = shutil.copytree(a.parent, tmp_path / "moved") / a.name
+        assert self.run(model_file, [moved], out) == ["done"]
+        write_record(moved.parent, "a", beats(60, FS, seed=1))
+        assert self.run(model_file, [moved.with_suffix("")], out) == ["done"]
+
+    def test_results_that_do_not_say_of_what_are_replaced(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[:1]
+        self.run(model_file, a, out)
+        for text in ("", "[]", "{}", '{"made_from": null}', '{"made_from": {"recording": 1}}'):
+            (out / "a" / "summary.json").write_text(text)
+            assert self.run(model_file, a, out) == ["done"], text
+
     def test_threads_are_no_setting_of_the_results(
         self, model_file: Path, records: list[Path], tmp_path: Path
     ) -> None:

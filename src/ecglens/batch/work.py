@@ -19,6 +19,7 @@ from ecglens.databases import open_record
 from ecglens.errors import (
     EcglensError,
     ModelFileError,
+    OutputError,
     RecordError,
     UnreadableWindowError,
     UsageError,
@@ -49,6 +50,7 @@ from ecglens.windows import LeadChoice
 Told = Callable[[int, int], None]
 
 CONTENT = "recording_sha256"
+RECORDING = "recording"
 
 _LONG_TO_HASH = 1 << 30
 _LOOKS = ("tables", "explained")
@@ -172,6 +174,11 @@ class Judge:
         if size_of(task.path) > _LONG_TO_HASH:  # what is too large to read is refused at once
             open_record(task.path, fs=self._settings.fs)
         made_from = self._made_from(task.path)
+        other = _other_recording(results.made_from(task.name), made_from)
+        if other:
+            return RecordingResult(
+                task.path, task.name, "failed", error=_taken(results.top / task.name, other)
+            )
         journal = None if made_from is None else results.journal(task.name, _key(made_from))
         if made_from is not None and journal is not None and not self._again:
             kept = results.kept(task.name, made_from)
@@ -247,7 +254,7 @@ class Judge:
             "model_sha256": self._facts.sha256,
             CONTENT: content,
             # Database, record and subject are taken from it.
-            "recording": f"{place.parent.name}/{place.name}",
+            RECORDING: f"{place.parent.name}/{place.name}",
             "leads": chosen.leads if isinstance(chosen.leads, str) else list(chosen.leads),
             "hop_s": chosen.hop_s,
             "fs": chosen.fs,
@@ -263,6 +270,29 @@ def _check(settings: BatchSettings, model: RhythmModel) -> None:
     window_rule(model, settings.leads, settings.hop_s)
     if settings.fs is not None:
         check_fs(settings.fs)
+
+
+def _other_recording(found: Mapping[str, Any], made_from: Mapping[str, Any] | None) -> str:
+    """Return the recording that results are of, ``""`` where it may be the one to be judged.
+
+    One that was moved has its content, and one that changed has its name and folder.
+    """
+    there = found.get(RECORDING)
+    if made_from is None or not isinstance(there, str) or found.get(CONTENT) == made_from[CONTENT]:
+        return ""
+    return "" if _bare(there) == _bare(made_from[RECORDING]) else there
+
+
+def _taken(folder: Path, other: str) -> OutputError:
+    return OutputError(
+        f"{folder} holds the results of another recording, {other}; choose another --out, name "
+        "both recordings in one command, or remove that folder"
+    )
+
+
+def _bare(recording: str) -> str:
+    """Return a name without what a WFDB record may be named by."""
+    return recording.removesuffix(".hea").removesuffix(".dat")
 
 
 def with_threads(settings: BatchSettings, threads: int) -> BatchSettings:

@@ -110,6 +110,17 @@ def test_a_record_of_nothing_is_unreadable_throughout() -> None:
     assert timeline.summary()["share"]["unreadable"] == 1
 
 
+def test_the_rows_that_were_judged_are_known_where_leads_share_a_name() -> None:
+    good = _mixed().signal
+    record = replace(
+        _mixed(), signal=np.concatenate([0 * good, good]), leads=(Lead("ECG"), Lead("ECG"))
+    )
+    timeline = predict_record(MODEL, record)
+    assert (timeline.lead, timeline.rows_in(record)) == ("ECG", [1])
+    assert predict_record(MODEL, record, leads="all").rows_in(record) == [0, 1]
+    assert predict_record(MODEL, record, leads="first").rows_in(record) == [0]
+
+
 def test_an_unsure_model_is_inconclusive() -> None:
     rule = RejectRule(MODEL.classes, 0.1, (0.85, 0.85))
     timeline = predict_record(replace(MODEL, reject_rule=rule), _mixed())

@@ -28,11 +28,14 @@ class Lead:
         unit: what the signal array holds: ``"mV"``, or the file's own word where it is not a
             voltage that can be converted (images are scale-free, so such a lead is still usable).
         assumed: whether the file gives no unit and mV was assumed.
+        signal: number of the signal in a WFDB header, the first being 0; signals that are no ECG
+            count there, but are no rows here. None where it is the row, as in other formats.
     """
 
     name: str
     unit: str = "mV"
     assumed: bool = False
+    signal: int | None = field(default=None, compare=False)
 
     @property
     def in_mv(self) -> bool:

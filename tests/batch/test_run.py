@@ -16,7 +16,13 @@ import pytest
 
 from ecglens.batch import BatchSettings, RecordingResult, Step, predict_files
 from ecglens.batch.folder import UNFINISHED
-from ecglens.errors import OutputError, RecordError, UsageError, WindowError
+from ecglens.errors import (
+    OutputError,
+    RecordError,
+    UnreadableWindowError,
+    UsageError,
+    WindowError,
+)
 from ecglens.features import EngineSettings
 from ecglens.prediction import Journal, predict_record
 from tests.cli.collection import FS, files_in, write_record
@@ -141,6 +147,44 @@ class TestResuming:
         assert self.run(model_file, a, out) == ["done"]
         assert self.run(model_file, a, out) == ["skipped"]
 
+    def test_results_of_another_recording_are_left_alone(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[:1]
+        other = write_record(tmp_path / "other", "a", beats(60, FS, seed=1))
+        self.run(model_file, a, out)
+        first = contents(out / "a")
+        for again in (False, True):
+            failed, done = predict_files(model_file, [other, records[2]], out, again=again)
+            assert isinstance(failed.error, OutputError)
+            assert str(failed.error) == (
+                f"{out / 'a'} holds the results of another recording, in/a.hea; choose another "
+                "--out, name both recordings in one command, or remove that folder"
+            )
+            assert done.status == "done"
+            assert contents(out / "a") == first
+        assert self.run(model_file, a, out) == ["skipped"]
+        assert self.run(model_file, [*a, other], out) == ["done", "done"]  # in-a and other-a
+
+    def test_a_recording_that_was_moved_or_is_called_without_its_ending_is_the_same(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[0]
+        self.run(model_file, [a], out)
+        moved = shutil.copytree(a.parent, tmp_path / "moved") / a.name
+        assert self.run(model_file, [moved], out) == ["done"]
+        write_record(moved.parent, "a", beats(60, FS, seed=1))
+        assert self.run(model_file, [moved.with_suffix("")], out) == ["done"]
+
+    def test_results_that_do_not_say_of_what_are_replaced(
+        self, model_file: Path, records: list[Path], tmp_path: Path
+    ) -> None:
+        out, a = tmp_path / "out", records[:1]
+        self.run(model_file, a, out)
+        for text in ("", "[]", "{}", '{"made_from": null}', '{"made_from": {"recording": 1}}'):
+            (out / "a" / "summary.json").write_text(text)
+            assert self.run(model_file, a, out) == ["done"], text
+
     def test_threads_are_no_setting_of_the_results(
         self, model_file: Path, records: list[Path], tmp_path: Path
     ) -> None:
@@ -250,6 +294,8 @@ class TestWhatStopsAll:
             predict_files(model_file, records, jobs=0)
         with pytest.raises(UsageError, match="hop must be over 0"):
             list(predict_files(model_file, records, settings=BatchSettings(hop_s=11)))
+        with pytest.raises(UsageError, match="fs must be from 10"):
+            list(predict_files(model_file, records, settings=BatchSettings(fs=1)))
 
 
 def test_a_record_beyond_memory_fails_alone(
@@ -265,6 +311,42 @@ def test_a_record_beyond_memory_fails_alone(
     assert isinstance(a.error, RecordError)
     assert "a.hea needs more memory than there is" in str(a.error)
     assert c.status == "done"
+
+
+def test_a_record_a_little_shorter_than_a_window_is_judged_and_drawn(
+    model_file: Path, tmp_path: Path
+) -> None:
+    short = write_record(tmp_path / "in", "short", beats(10, 250)[:-2], fs=250)
+    (result,) = predict_files(model_file, [short], tmp_path / "out")
+    assert result.status == "done", result.error
+    assert "Where episodes start" in (tmp_path / "out" / "short" / "report.html").read_text()
+
+
+def test_what_cannot_be_explained_is_judged_and_said(
+    model_file: Path, records: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explain(*_: Any, **__: Any) -> Any:
+        raise UnreadableWindowError("1 of 1 windows cannot become images")
+
+    monkeypatch.setattr("ecglens.batch.work.explain_episode", explain)
+    (result,) = predict_files(model_file, records[2:], tmp_path / "out")
+    assert result.status == "done", result.error
+    page = (tmp_path / "out" / "c" / "report.html").read_text()
+    assert "What spoke for VF is not shown: at 100 Hz its surest window cannot be read." in page
+
+
+def test_a_record_that_breaks_a_rule_fails_alone(
+    model_file: Path, records: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(model: Any, record: Any, **options: Any) -> Any:
+        if record.record_id == "a":
+            raise UsageError("a stretch must lie within 0 to 99")
+        return predict_record(model, record, **options)
+
+    monkeypatch.setattr("ecglens.batch.work.predict_record", judge)
+    a, _, c = predict_files(model_file, records)
+    assert (a.status, c.status) == ("failed", "done")
+    assert isinstance(a.error, UsageError)
 
 
 def test_a_file_that_vanishes_between_listing_and_reading(

@@ -265,6 +265,18 @@ class TestRecords:
         assert episode.start_s <= found.start_s < found.end_s <= episode.end_s
         assert (found.label, found.lead, found.record_id) == ("VF", "II", record.record_id)
 
+    def test_of_several_judged_leads_one_that_can_be_read_there_is_explained(
+        self, model: RhythmModel, record: Record
+    ) -> None:
+        signal = record.signal.copy()
+        signal[0, round(25 * record.fs) : round(65 * record.fs)] = 0.0
+        half = replace(record, signal=signal)
+        timeline = predict_record(model, half, leads="all")
+        episode = next(one for one in timeline.episodes if one.label == "VF")
+        assert explain_episode(model, half, timeline, episode).lead == "II"
+        with pytest.raises(UnreadableWindowError, match="flat"):
+            explain_episode(model, half, timeline, episode, lead="I")
+
     def test_an_episode_of_no_class_or_no_window_is_refused(
         self, model: RhythmModel, record: Record
     ) -> None:
@@ -280,6 +292,16 @@ class TestRecords:
     ) -> None:
         assert explain_record(model, record, -4.0).start_s == 0
         assert explain_record(model, record, 91.0, lead="II").end_s == record.duration_s
+
+    def test_a_record_that_lacks_less_than_a_sample_of_the_models_rate_is_explained(
+        self, model: RhythmModel, record: Record
+    ) -> None:
+        n_samples = round(model.length_s * record.fs)
+        short = replace(record, signal=record.signal[:, : n_samples - 1], rhythms=())
+        assert predict_record(model, short).labels.size == 1
+        found = explain_record(model, short, 0.0)
+        assert (found.start_s, found.end_s) == (0.0, model.length_s)
+        assert np.isfinite(found.signal).all()
 
     def test_short_records_and_unknown_leads_are_refused(
         self, model: RhythmModel, record: Record

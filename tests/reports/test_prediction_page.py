@@ -19,6 +19,7 @@ from ecglens.reports.trends import trend_plot
 from ecglens.reports.words import duration, per_cent
 from tests.reports.parsing import check_self_contained, parse
 from tests.reports.scenes import FS, MODEL, record_for, timeline_of
+from tests.signals_of import beats
 
 IMAGE = ImageSettings()
 
@@ -220,6 +221,31 @@ class TestStretches:
         for episode in timeline.episodes:
             plot = stretch_plot(timeline, record_for(timeline), episode, IMAGE)
             assert plot.end_s - plot.start_s == 10.0
+
+    def test_of_leads_with_one_name_the_one_that_was_judged_is_drawn(self) -> None:
+        timeline = replace(timeline_of(["AF"], lead="ECG"), rows=(1,))
+        record = record_for(timeline, names=("ECG", "ECG"))
+        (curve,) = stretch_plot(timeline, record, timeline.episodes[0], IMAGE).panels[0].curves
+        assert curve.values == pytest.approx(record.signal[1])
+
+    def test_of_several_leads_the_one_that_can_be_read_there_is_drawn(self) -> None:
+        timeline = timeline_of(["N", "AF", "N"], lead="II+V1")
+        record = record_for(timeline)
+        assert "Lead II;" in stretch_plot(timeline, record, timeline.episodes[1], IMAGE).caption
+        record.signal[0, 1500:] = 0.0
+        assert "Lead V1;" in stretch_plot(timeline, record, timeline.episodes[1], IMAGE).caption
+
+    @pytest.mark.parametrize("n_windows", [1, 2])
+    def test_a_last_window_that_ends_just_behind_the_record_is_drawn(self, n_windows: int) -> None:
+        """As at 500 Hz, of which a model at 125 Hz takes four samples for one."""
+        timeline = timeline_of(["N", "AF"][-n_windows:])
+        signal = np.resize(beats(60, 500), (1, 5000 * n_windows - 3))
+        record = Record(signal, 500.0, (Lead("II"),), "r1")
+        plot = stretch_plot(timeline, record, timeline.episodes[-1], IMAGE)
+        assert (plot.start_s, plot.end_s) == (0, 10 * n_windows)
+        (curve,) = plot.panels[0].curves
+        assert np.isfinite(curve.values[:-1]).all()
+        assert curve.times_s[-1] < plot.end_s
 
     def test_missing_samples_leave_a_gap_and_a_black_image(self) -> None:
         timeline = timeline_of(["N", "AF", "N"])

@@ -265,6 +265,16 @@ def test_explanations_are_asked_of_the_episodes_that_are_drawn(tmp_path: Path) -
     assert "What spoke for AF at 2:00." in seen.values("aria-label")
 
 
+def test_why_there_is_no_explanation_is_said(tmp_path: Path) -> None:
+    def explain(episode: Episode) -> str | None:
+        return "nothing can be read" if episode.label == "VF" else None
+
+    save(MIXED, tmp_path, explain=explain)
+    words = parse(page_of(tmp_path)).words
+    assert words.count("What spoke for VF is not shown: nothing can be read.") == 1
+    assert words.count("is not shown") == 1
+
+
 def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
     backbone = load_backbone(make_tiny_onnx(tmp_path / "tiny.onnx"), image_size=(32, 48))
     recipe = replace(find_recipe("default"), image=SMALL, pooling=("meanstd",)).fit_to(backbone)

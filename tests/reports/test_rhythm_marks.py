@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from ecglens.databases.wfdb_annotations import Mark, save_annotations
+from ecglens.readers import open_record, read_record
 from ecglens.readers.wfdb_signals import quiet_wfdb
 from ecglens.records import Lead, Record
-from ecglens.reports.rhythm_marks import judged_rows, rhythm_marks, rhythm_of
+from ecglens.reports.rhythm_marks import rhythm_marks, rhythm_of
 from tests.reports.scenes import record_for, timeline_of
+from tests.signals_of import beats
 
 LABELS = ["N", "AF", "VF", "VF", "ST", "unreadable", "inconclusive", "VF"]
 
@@ -64,12 +66,33 @@ def test_marks_stay_within_a_record_whose_rate_is_odd(tmp_path: Path) -> None:
 def test_leads_are_found_by_name_and_told_by_bits() -> None:
     timeline = timeline_of(["unreadable"], lead="V1+ii")
     record = record_for(timeline, names=("II", "III", "V1"))
-    assert judged_rows(timeline, record) == [2, 0]
+    assert timeline.rows_in(record) == [2, 0]
     assert [mark.kind for mark in rhythm_marks(timeline, record) if mark.symbol == "~"] == [5, 0]
     many = record_for(timeline, names=[*"abcdefgh", "V1"])
     assert [mark.kind for mark in rhythm_marks(timeline, many) if mark.symbol == "~"] == [-1, 0]
-    assert judged_rows(replace(timeline, lead="aVR+"), record_for(timeline, ["x", "aVR+"])) == [1]
-    assert judged_rows(replace(timeline, lead="gone"), record) == [0]
+    assert replace(timeline, lead="aVR+").rows_in(record_for(timeline, ["x", "aVR+"])) == [1]
+    assert replace(timeline, lead="gone").rows_in(record) == [0]
+
+
+def test_of_leads_with_one_name_those_that_were_judged_are_marked() -> None:
+    timeline = replace(timeline_of(["ST", "unreadable"], lead="ECG"), rows=(1,))
+    marks = rhythm_marks(timeline, record_for(timeline, names=("ECG", "ECG")))
+    assert [mark.text for mark in marks if mark.symbol == "s"] == ["(ST1", "ST1)"]
+    assert [mark.kind for mark in marks if mark.symbol == "~"] == [2, 0]
+
+
+def test_signals_that_are_no_ecg_count_in_the_numbers(tmp_path: Path) -> None:
+    signal = np.stack([80 + beats(20, 100), beats(20, 100)], axis=1).astype(np.float64)
+    with quiet_wfdb() as wfdb:
+        wfdb.wrsamp(
+            "r1", fs=100, units=["mmHg", "mV"], sig_name=["ABP", "II"], fmt=["16", "16"],
+            p_signal=signal, write_dir=str(tmp_path),
+        )  # fmt: skip
+    for record in (open_record(tmp_path / "r1"), read_record(tmp_path / "r1")):
+        assert record.lead_names == ("II",)
+        marks = rhythm_marks(timeline_of(["ST", "unreadable"]), record)
+        assert [mark.text for mark in marks if mark.symbol == "s"] == ["(ST1", "ST1)"]
+        assert [mark.kind for mark in marks if mark.symbol == "~"] == [2, 0]
 
 
 def test_any_class_has_a_rhythm_that_fits() -> None:

@@ -77,11 +77,20 @@ class ResultsFolder:
 
     def kept(self, name: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the summary in a recording's folder if that is whole and was made from this."""
+        found = self._summary(name)
+        return found if found is not None and found.get(MADE_FROM) == made_from else None
+
+    def made_from(self, name: str) -> dict[str, Any]:
+        """Return what a recording's folder was made from, nothing where it does not say so."""
+        made_from = (self._summary(name) or {}).get(MADE_FROM)
+        return made_from if isinstance(made_from, dict) else {}
+
+    def _summary(self, name: str) -> dict[str, Any] | None:
         try:
             found = json.loads((self.top / name / SUMMARY).read_text(encoding="utf-8"))
-            return dict(found) if found[MADE_FROM] == made_from else None
-        except (OSError, KeyError, TypeError, ValueError):
+        except (OSError, ValueError):
             return None
+        return found if isinstance(found, dict) else None
 
     @contextmanager
     def staged(self, name: str) -> Iterator[Path]:

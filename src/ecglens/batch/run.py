@@ -38,8 +38,9 @@ def predict_files(
     With ``out``, each recording gets a folder there (:func:`folder_names`) and
     ``records.csv`` a line, in the order of ``paths``, when all have ended. A recording whose
     folder is whole and was made from the same content with the same model, settings and version
-    is skipped; one that was interrupted goes on where it was. The bytes of all files are the same
-    however often the work was interrupted and in however many processes it was done.
+    is skipped; one that was interrupted goes on where it was; one whose folder holds the results of
+    another recording fails. The bytes of all files are the same however often the work was
+    interrupted and in however many processes it was done.
 
     With several jobs a script must guard its start with ``if __name__ == "__main__":``, as for
     every use of :mod:`multiprocessing` with fresh processes.

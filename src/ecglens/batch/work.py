@@ -16,7 +16,15 @@ from ecglens.backbones.precision import resolve_precision
 from ecglens.batch.folder import MADE_FROM, ResultsFolder
 from ecglens.batch.inputs import content_hash, size_of
 from ecglens.databases import open_record
-from ecglens.errors import EcglensError, ModelFileError, RecordError, WindowError
+from ecglens.errors import (
+    EcglensError,
+    ModelFileError,
+    OutputError,
+    RecordError,
+    UnreadableWindowError,
+    UsageError,
+    WindowError,
+)
 from ecglens.explanation import explain_episode
 from ecglens.features import EngineSettings
 from ecglens.files import write_json
@@ -30,10 +38,11 @@ from ecglens.prediction import (
     Timeline,
     predict_record,
 )
+from ecglens.prediction.judging import window_rule
 from ecglens.readers import RecordSource
+from ecglens.records import check_fs
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
-from ecglens.reports.rhythm_marks import judged_rows
 from ecglens.reports.words import NORMAL
 from ecglens.threads import one_blas_core
 from ecglens.windows import LeadChoice
@@ -41,6 +50,7 @@ from ecglens.windows import LeadChoice
 Told = Callable[[int, int], None]
 
 CONTENT = "recording_sha256"
+RECORDING = "recording"
 
 _LONG_TO_HASH = 1 << 30
 _LOOKS = ("tables", "explained")
@@ -120,6 +130,7 @@ class Judge:
 
     Raises:
         ModelFileError: the model cannot be loaded.
+        UsageError: a setting cannot be, whatever the recording.
     """
 
     def __init__(
@@ -131,6 +142,7 @@ class Judge:
         again: bool = False,
     ) -> None:
         self.model: RhythmModel = load_model(model_path, engine=settings.engine)
+        _check(settings, self.model)
         self._facts = _facts_of(self.model, model_path)
         self._settings = settings
         self.results = results
@@ -144,11 +156,11 @@ class Judge:
             told: called with windows done and windows in all.
 
         Raises:
-            EcglensError: results cannot be written, or no recording can be judged so.
+            EcglensError: results cannot be written, or the model cannot run.
         """
         try:
             return self._run(task, told)
-        except (RecordError, WindowError) as error:
+        except (RecordError, WindowError, UsageError) as error:  # settings have been checked
             return RecordingResult(task.path, task.name, "failed", error=error)
         except MemoryError:
             failure = RecordError(f"{task.path} needs more memory than there is; cut it up")
@@ -162,6 +174,11 @@ class Judge:
         if size_of(task.path) > _LONG_TO_HASH:  # what is too large to read is refused at once
             open_record(task.path, fs=self._settings.fs)
         made_from = self._made_from(task.path)
+        other = _other_recording(results.made_from(task.name), made_from)
+        if other:
+            return RecordingResult(
+                task.path, task.name, "failed", error=_taken(results.top / task.name, other)
+            )
         journal = None if made_from is None else results.journal(task.name, _key(made_from))
         if made_from is not None and journal is not None and not self._again:
             kept = results.kept(task.name, made_from)
@@ -208,17 +225,19 @@ class Judge:
 
     def _explainer(
         self, timeline: Timeline, record: RecordSource
-    ) -> Callable[[Episode], Figure | None]:
+    ) -> Callable[[Episode], Figure | str | None]:
         """Return what draws the evidence of the first episodes asked for that are not normal."""
-        row = judged_rows(timeline, record)[0]
         left = self._settings.explained
 
-        def explain(episode: Episode) -> Figure | None:
+        def explain(episode: Episode) -> Figure | str | None:
             nonlocal left
             if left == 0 or episode.label in (NORMAL, INCONCLUSIVE, UNREADABLE):
                 return None
+            try:
+                found = explain_episode(self.model, record, timeline, episode)
+            except UnreadableWindowError:
+                return f"at {record.fs:g} Hz its surest window cannot be read"
             left -= 1
-            found = explain_episode(self.model, record, timeline, episode, lead=row)
             return plot_explanation(found, small=True)
 
         return explain
@@ -235,7 +254,7 @@ class Judge:
             "model_sha256": self._facts.sha256,
             CONTENT: content,
             # Database, record and subject are taken from it.
-            "recording": f"{place.parent.name}/{place.name}",
+            RECORDING: f"{place.parent.name}/{place.name}",
             "leads": chosen.leads if isinstance(chosen.leads, str) else list(chosen.leads),
             "hop_s": chosen.hop_s,
             "fs": chosen.fs,
@@ -244,6 +263,36 @@ class Judge:
             "engine": [chosen.engine.engine, chosen.engine.device],
             "precision": resolve_precision(chosen.engine.engine, chosen.engine.precision),
         }
+
+
+def _check(settings: BatchSettings, model: RhythmModel) -> None:
+    """Refuse what no recording could be judged with, before any is read."""
+    window_rule(model, settings.leads, settings.hop_s)
+    if settings.fs is not None:
+        check_fs(settings.fs)
+
+
+def _other_recording(found: Mapping[str, Any], made_from: Mapping[str, Any] | None) -> str:
+    """Return the recording that results are of, ``""`` where it may be the one to be judged.
+
+    One that was moved has its content, and one that changed has its name and folder.
+    """
+    there = found.get(RECORDING)
+    if made_from is None or not isinstance(there, str) or found.get(CONTENT) == made_from[CONTENT]:
+        return ""
+    return "" if _bare(there) == _bare(made_from[RECORDING]) else there
+
+
+def _taken(folder: Path, other: str) -> OutputError:
+    return OutputError(
+        f"{folder} holds the results of another recording, {other}; choose another --out, name "
+        "both recordings in one command, or remove that folder"
+    )
+
+
+def _bare(recording: str) -> str:
+    """Return a name without what a WFDB record may be named by."""
+    return recording.removesuffix(".hea").removesuffix(".dat")
 
 
 def with_threads(settings: BatchSettings, threads: int) -> BatchSettings:

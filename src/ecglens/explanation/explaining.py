@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,8 @@ from ecglens.explanation.scores import score_of
 from ecglens.models import RhythmModel
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording
-from ecglens.signals import fill_gaps
+from ecglens.signals import fill_gaps, unreadable_reasons
+from ecglens.windows import WindowRule, count_windows, read_padded
 
 Floats = npt.NDArray[np.float64]
 
@@ -283,12 +285,16 @@ def explain_episode(
         record: the recording, in memory or on disk.
         timeline: what the model said of it.
         episode: one of ``timeline.episodes``, of a class of the model.
-        lead: name or position of the lead; by default the timeline's, if that is one.
+        lead: name or position of the lead; by default the first of those that were judged that
+            can be read in that window.
         method: as for :func:`explain_window`.
 
     Raises:
         UsageError: the episode is of no class (inconclusive or unreadable), or has no window of
             the timeline.
+        UnreadableWindowError: no such lead can be read there at the record's own rate; the window
+            was judged of another lead, or at the model's rate.
+        RecordError: the record has no such lead, or its file cannot be decoded.
     """
     column = class_index(model, episode.label)
     middles = timeline.start_s + timeline.length_s / 2
@@ -300,8 +306,21 @@ def explain_episode(
             f"{episode.end_s:g} s; take an episode of its timeline"
         )
     start_s = float(timeline.start_s[int(np.nanargmax(shares))])
-    lead = timeline.lead if lead is None else lead
+    if lead is None:
+        lead = _readable_row(record, timeline.rows_in(record), *_place(model, record, start_s))
     return explain_record(model, record, start_s, episode.label, lead=lead, method=method)
+
+
+def _readable_row(record: Recording, rows: Sequence[int], first: int, n_samples: int) -> int:
+    """Return the first row that can be read in a window, the first of all where none can."""
+    windows = read_padded(record, first, first + n_samples, rows)
+    return rows[int((unreadable_reasons(windows, record.fs) == "").argmax())]
+
+
+def _place(model: RhythmModel, record: Recording, start_s: float) -> tuple[int, int]:
+    """Return the first sample of a window, moved so that it lies within, and how many it has."""
+    n_samples = round(model.length_s * record.fs)
+    return max(0, min(round(start_s * record.fs), record.n_samples - n_samples)), n_samples
 
 
 def explain_record(
@@ -327,17 +346,16 @@ def explain_record(
         WindowError: the record is shorter than a window.
         RecordError: it has no such lead, or its file cannot be decoded.
     """
-    n_samples = round(model.length_s * record.fs)
-    if record.n_samples < n_samples:
+    if count_windows(record, WindowRule(length_s=model.length_s, fs=model.fs)) == 0:
         raise WindowError(
             f"record {record.record_id!r} lasts {record.duration_s:.1f} s, shorter than one window "
             f"of {model.length_s:g} s; use longer recordings"
         )
     row = record.lead_index(lead)
-    first = min(max(0, round(start_s * record.fs)), record.n_samples - n_samples)
+    first, n_samples = _place(model, record, start_s)
     return explain_window(
         model,
-        record.read(first, first + n_samples, [row])[0],
+        read_padded(record, first, first + n_samples, [row])[0],
         record.fs,
         label,
         method=method,

@@ -109,14 +109,19 @@ def predict_record(
         OutputError: the journal cannot be written.
         UsageError: ``hop_s`` is out of range.
     """
-    rule = _window_rule(model, leads, hop_s)
+    rule = window_rule(model, leads, hop_s)
     rows = lead_rows(record, rule.leads)
     evidence = join_leads(_gather(model, record, rule, rows, journal, progress))
     timeline = _decided(model, record, rule, rows, evidence)
     return replace(timeline, notes=_notes(model, record, rows[0], timeline))
 
 
-def _window_rule(model: WindowClassifier, leads: LeadChoice, hop_s: float | None) -> WindowRule:
+def window_rule(model: WindowClassifier, leads: LeadChoice, hop_s: float | None) -> WindowRule:
+    """Return how records are cut for a model.
+
+    Raises:
+        UsageError: ``hop_s`` is out of range.
+    """
     if hop_s is not None and not 0 < hop_s <= model.length_s:
         raise UsageError(
             f"hop must be over 0 and up to the window's {model.length_s:g} s, got {hop_s:g} s; "
@@ -155,6 +160,7 @@ def _decided(
         posteriors=decision.posteriors,
         quality=evidence.quality,
         heart_rate=evidence.heart_rate,
+        rows=tuple(rows),
     )
 
 

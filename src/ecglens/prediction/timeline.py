@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ecglens.files import write_table
 from ecglens.prediction.summaries import summarise
 from ecglens.prediction.tables import write_parquet
+from ecglens.records import Recording
 
 StrArray = npt.NDArray[np.str_]
 Numbers = npt.NDArray[np.float64]
@@ -66,6 +67,8 @@ class Timeline:
         quality: of the signal, 0 to 1 (clean), shape (n_windows,).
         heart_rate: beats/min, shape (n_windows,); NaN where too few beats can be found.
         notes: what the reader assumed, and what to mind about this prediction.
+        rows: of the record's leads that were judged; names need not tell them apart. Empty where
+            they are not known.
     """
 
     record_id: str
@@ -82,6 +85,22 @@ class Timeline:
     quality: Numbers
     heart_rate: Numbers
     notes: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+
+    def rows_in(self, record: Recording) -> list[int]:
+        """Return the rows of the leads that were judged.
+
+        Where they are not known they are found by name, and are the first where none is named so.
+
+        Args:
+            record: that was judged.
+        """
+        if self.rows:
+            return list(self.rows)
+        names = [name.casefold() for name in record.lead_names]
+        whole = self.lead.casefold()
+        wanted = [whole] if whole in names else whole.split("+")
+        return [names.index(name) for name in wanted if name in names] or [0]
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

@@ -38,10 +38,14 @@ _NOT_ECG_UNITS = frozenset({"mmhg", "cmh2o", "ohm", "degc", "bpm", "%", "l/min",
 
 @dataclass(frozen=True)
 class LeadName:
-    """Name and unit of a lead as a file gives them; ``unit`` is ``""`` where it gives none."""
+    """Name and unit of a lead as a file gives them; ``unit`` is ``""`` where it gives none.
+
+    ``signal`` is :attr:`ecglens.records.Lead.signal`.
+    """
 
     name: str
     unit: str = ""
+    signal: int | None = None
 
     @property
     def described(self) -> str:
@@ -184,8 +188,8 @@ def _may_be_ecg(lead: LeadName) -> bool:
 def _named(lead: LeadName, row: int) -> Lead:
     name = lead.name or f"lead{row + 1}"
     if mv_per_unit(lead.unit) is None:
-        return Lead(name, lead.unit)
-    return Lead(name, assumed=not lead.unit)
+        return Lead(name, lead.unit, signal=lead.signal)
+    return Lead(name, assumed=not lead.unit, signal=lead.signal)
 
 
 class _MillivoltSamples:

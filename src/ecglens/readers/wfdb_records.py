@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,9 @@ def open_wfdb(
     header = read_header(path)
     parts = _parts(header)
     layout = parts[0].header.signals
-    names = [LeadName(s.name or f"lead{i + 1}", _unit_of(s, parts)) for i, s in enumerate(layout)]
+    names = [
+        LeadName(s.name or f"lead{i + 1}", _unit_of(s, parts), i) for i, s in enumerate(layout)
+    ]
     kept, notes = choose_leads(names, str(path))
     per_frame = max(layout[i].per_frame for i in kept)
     frame_fs, rate = _rates(header, fs, per_frame)
@@ -105,7 +108,7 @@ def _rates(header: Header, given: float | None, per_frame: int) -> tuple[float, 
 
 def _in_mv(lead: LeadName) -> LeadName:
     """Return the lead as it is once scaled; a header without a unit means mV (header-5)."""
-    return lead if mv_per_unit(lead.unit) is None else LeadName(lead.name, "mV")
+    return lead if mv_per_unit(lead.unit) is None else replace(lead, unit="mV")
 
 
 def _parts(header: Header) -> list[Part]:

@@ -41,7 +41,7 @@ from ecglens.reports.words import (
     rank_of,
 )
 
-Explain = Callable[[Episode], Figure | None]
+Explain = Callable[[Episode], Figure | str | None]
 
 _OPEN = 6
 _MOST_NOTES = 20
@@ -209,18 +209,20 @@ def _stretches(
     opened = 0
     for number, episode in enumerate(episodes, 1):
         blocks.append(stretch_plot(timeline, record, episode, model.image))
-        figure = None if explain is None else explain(episode)
-        if figure is not None:
-            blocks.append(_explained(episode, figure))
+        found = None if explain is None else explain(episode)
+        if found is not None:
+            blocks.append(_explained(episode, found))
         opened = len(blocks) if number <= _OPEN else opened
     yield from blocks[:opened]
     if len(episodes) > _OPEN:
         yield Folded(counted(len(episodes) - _OPEN, "more episode"), tuple(blocks[opened:]))
 
 
-def _explained(episode: Episode, figure: Figure) -> Picture:
+def _explained(episode: Episode, found: Figure | str) -> Block:
+    if isinstance(found, str):
+        return Text(f"What spoke for {episode.label} is not shown: {found}.", small=True)
     return Picture(
-        render_inline(figure),
+        render_inline(found),
         alt=f"What spoke for {episode.label} at {clock(episode.start_s)}.",
         caption=f"What spoke for {episode.label}.",
     )

@@ -51,7 +51,7 @@ def save_prediction(
     *,
     tables: Tables = "csv",
     name: str = "",
-    explain: Callable[[Episode], Figure | None] | None = None,
+    explain: Callable[[Episode], Figure | str | None] | None = None,
 ) -> None:
     """Write the files of one prediction into a folder of their own.
 
@@ -66,8 +66,8 @@ def save_prediction(
         folder: made where it is missing; files of an older prediction are replaced.
         tables: kind of the table of windows.
         name: of the annotation file, by default the record's in characters that WFDB allows.
-        explain: draws why an episode was given its class, or returns None; called for the
-            episodes whose ECG the page shows.
+        explain: draws why an episode was given its class, says why that cannot be shown, or
+            returns None; called for the episodes whose ECG the page shows.
 
     Raises:
         UsageError: there is no such kind of tables, pyarrow is not installed, or the name cannot
@@ -97,6 +97,7 @@ def _summary(timeline: Timeline, record: Recording, model: ModelFacts) -> dict[s
         **timeline.summary(),
         "fs": record.fs,
         "leads": list(record.lead_names),
+        "lead_rows": timeline.rows_in(record),
         "subject": record.subject_id,
         "database": record.database,
         "in_training": is_among(

@@ -24,20 +24,20 @@ def rhythm_marks(timeline: Timeline, record: Recording) -> list[Mark]:
     Every episode starts with a change of rhythm (``+`` and a text such as ``(AFIB``); where the
     record goes on behind the last one, ``(`` alone ends it. Besides, ventricular fibrillation lies
     between ``[`` and ``]``, a change of the ST segment between ``s`` with ``(ST0`` and ``s`` with
-    ``ST0)`` (0 being the row of the lead), and an unreadable stretch between ``~`` whose subtype
-    has the bit of each judged lead, and ``~`` with 0.
+    ``ST0)`` (0 being the number of the lead's signal), and an unreadable stretch between ``~``
+    whose subtype has the bit of each judged signal, and ``~`` with 0.
 
     Args:
         timeline: of the record.
         record: whose rate is the resolution.
     """
-    rows = judged_rows(timeline, record)
+    signals = [_signal_of(record, row) for row in timeline.rows_in(record)]
     last = record.n_samples - 1
     marks = []
     for episode in timeline.episodes:
         start, end = (min(round(at * record.fs), last) for at in (episode.start_s, episode.end_s))
         marks.append(Mark(start, "+", f"({rhythm_of(episode.label)}"))
-        marks += _beside(episode.label, start, end, rows)
+        marks += _beside(episode.label, start, end, signals)
     behind = round(timeline.episodes[-1].end_s * record.fs)
     if behind <= last:
         marks.append(Mark(behind, "+", "("))
@@ -49,24 +49,22 @@ def rhythm_of(label: str) -> str:
     return RHYTHMS.get(label) or _UNFIT.sub("_", label)[:_LONGEST]
 
 
-def judged_rows(timeline: Timeline, record: Recording) -> list[int]:
-    """Return the rows of the leads that were judged, the first row where none has such a name."""
-    names = [name.casefold() for name in record.lead_names]
-    whole = timeline.lead.casefold()
-    wanted = [whole] if whole in names else whole.split("+")
-    return [names.index(name) for name in wanted if name in names] or [0]
+def _signal_of(record: Recording, row: int) -> int:
+    """Return the number that annotations know a lead by."""
+    signal = record.leads[row].signal
+    return row if signal is None else signal
 
 
-def _beside(label: str, start: int, end: int, rows: Sequence[int]) -> Iterator[Mark]:
+def _beside(label: str, start: int, end: int, signals: Sequence[int]) -> Iterator[Mark]:
     """Yield what stands beside the change of rhythm, numbered so that no two marks meet."""
     if label in _VF:
         yield Mark(start, "[", number=1)
         yield Mark(end, "]", number=2)
     elif label in _ST:
-        yield Mark(start, "s", f"(ST{rows[0]}", number=1)
-        yield Mark(end, "s", f"ST{rows[0]})", number=2)
+        yield Mark(start, "s", f"(ST{signals[0]}", number=1)
+        yield Mark(end, "s", f"ST{signals[0]})", number=2)
     elif label == UNREADABLE:
         # Bits beyond the seventh have no place in a signed byte: -1 stands for all leads.
-        kind = sum(1 << row for row in set(rows)) if max(rows) < 7 else -1
+        kind = sum(1 << number for number in set(signals)) if max(signals) < 7 else -1
         yield Mark(start, "~", kind=kind, number=1)
         yield Mark(end, "~", number=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,11 +14,11 @@ from ecglens.plots import row_ticks
 from ecglens.plots.examples import IMAGE_COLOURS
 from ecglens.prediction import Episode, Timeline
 from ecglens.records import Recording
-from ecglens.reports.rhythm_marks import judged_rows
 from ecglens.reports.strips import clock
 from ecglens.reports.time_plots import Curve, Panel, TimePlot, palette_png
 from ecglens.reports.words import CLASS_NAMES, duration
 from ecglens.signals import unreadable_reasons
+from ecglens.windows import read_padded
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,16 +34,18 @@ def stretch_plot(
 ) -> TimePlot:
     """Return one window before and two windows behind the start of an episode.
 
-    Only this stretch of the record is read. Images are drawn window by window, as the network sees
-    them, black where a window cannot be read.
+    Only this stretch of the record is read. Of the leads that were judged the one with the most
+    readable windows is drawn, the first of equals. Images are drawn window by window, as the
+    network sees them, black where a window cannot be read.
 
     Raises:
         RecordError: the record's file can no longer be decoded.
     """
-    row = judged_rows(timeline, record)[0]
     n_samples = round(timeline.length_s * record.fs)
-    first, n_windows = _place(episode.start_s, n_samples, record)
-    signal = record.read(first, first + n_windows * n_samples, [row])[0]
+    first, n_windows = _place(episode.start_s, n_samples, timeline, record)
+    row, signal = _most_readable(
+        record, timeline.rows_in(record), first, first + n_windows * n_samples, n_windows
+    )
     start_s = first / record.fs
     end_s = start_s + len(signal) / record.fs
     lead = record.leads[row]
@@ -65,14 +68,30 @@ def stretch_plot(
     )
 
 
-def _place(onset_s: float, n_samples: int, record: Recording) -> tuple[int, int]:
+def _place(
+    onset_s: float, n_samples: int, timeline: Timeline, record: Recording
+) -> tuple[int, int]:
     """Return the first sample of the windows that surround a moment, and how many there are."""
     onset = round(onset_s * record.fs)
+    # At the record's own rate the last window that was judged may end a little behind it.
+    judged = math.ceil((timeline.start_s[-1] + timeline.length_s) * record.fs)
+    end = max(record.n_samples, judged)
     starts = [onset + k * n_samples for k in range(-_BEFORE, _AFTER)]
-    inside = [at for at in starts if at >= 0 and at + n_samples <= record.n_samples]
+    inside = [at for at in starts if at >= 0 and at + n_samples <= end]
     if not inside:
-        return max(0, min(onset, record.n_samples - n_samples)), 1
+        return max(0, min(onset, end - n_samples)), 1
     return inside[0], len(inside)
+
+
+def _most_readable(
+    record: Recording, rows: Sequence[int], start: int, stop: int, n_windows: int
+) -> tuple[int, npt.NDArray[np.float32]]:
+    """Return the row with the most readable windows in a stretch, and the stretch of it."""
+    signals = read_padded(record, start, stop, rows)
+    windows = signals.reshape(len(rows) * n_windows, -1)
+    readable = unreadable_reasons(windows, record.fs).reshape(len(rows), n_windows) == ""
+    best = int(readable.sum(axis=1).argmax())
+    return rows[best], signals[best]
 
 
 def _trace(signal: npt.NDArray[np.float32], start_s: float, fs: float, unit: str) -> Panel:

@@ -6,6 +6,7 @@ from ecglens.windows.cutting import (
     count_windows,
     cut_record,
     lead_rows,
+    read_padded,
     window_blocks,
 )
 from ecglens.windows.data import Windows, balance_windows, concatenate_windows, share_out
@@ -26,6 +27,7 @@ __all__ = [
     "load_windows",
     "load_windows_table",
     "make_windows",
+    "read_padded",
     "save_windows",
     "share_out",
     "window_blocks",

@@ -120,6 +120,25 @@ def count_windows(record: Recording, rule: WindowRule) -> int:
     return max(0, (n_samples - rule.n_samples) // rule.hop_samples + 1)
 
 
+def read_padded(record: Recording, start: int, stop: int, rows: Sequence[int]) -> FloatArray:
+    """Return samples [start, stop) of some rows, missing (NaN) where the record has ended.
+
+    A record that lacks less than one sample of the windows' rate still gives the last window
+    (:func:`count_windows`), so at its own rate that window may end behind the record.
+
+    Returns:
+        float32, shape (n_rows, stop - start), in mV.
+
+    Raises:
+        UsageError: the stretch begins outside the record.
+        RecordError: the record's file cannot be decoded.
+    """
+    signal = np.full((len(rows), stop - start), np.nan, dtype=np.float32)
+    there = record.read(start, min(stop, record.n_samples), rows)
+    signal[:, : there.shape[1]] = there
+    return signal
+
+
 def lead_rows(record: Recording, leads: LeadChoice) -> list[int]:
     """Return the rows of a record that a choice of leads stands for.
 

@@ -144,6 +144,13 @@ class TestLabels:
     def test_two_rhythms_of_one_class_make_a_pure_window(self) -> None:
         assert self._labels(_spans((0, 5, "VFL"), (5, 10, "VFIB"), seconds=10)) == [(0, "VF")]
 
+    def test_time_annotated_twice_counts_once(self) -> None:
+        twice = _spans((0, 5, "AFIB"), (0, 5, "AFIB"), (3, 8, "AFIB"), (10, 20, "AFIB"), seconds=20)
+        assert self._labels(twice) == [(10, "AF")]
+        assert self._labels(twice, purity=0.8) == [(0, "AF"), (10, "AF")]
+        with pytest.raises(WindowError, match="gave no window"):
+            self._labels(_spans((0, 5, "VFL"), (0, 5, "VFIB"), seconds=10))
+
     def test_annotations_between_samples_do_not_cost_a_window(self) -> None:
         record = _spans((0.0003, 10.0, "N"), (10.0, 20.0, "AFIB"), seconds=20)
         assert len(self._labels(record)) == 2

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ecglens.errors import WindowError
 from ecglens.labels import LabelMap
+from ecglens.readers.spans import merged
 from ecglens.records import Recording
 from ecglens.signals import unreadable_reasons
 from ecglens.windows.cutting import WindowRule, cut_record
@@ -122,9 +123,11 @@ def _labels(
         return np.full(len(start_s), "")
     classes = sorted({label for _, _, label in spans})
     cover = np.zeros((len(start_s), len(classes)))
-    for begin, end, label in spans:
-        shared = np.minimum(end, start_s + length_s) - np.maximum(begin, start_s)
-        cover[:, classes.index(label)] += np.clip(shared, 0, None)
+    for place, name in enumerate(classes):
+        # Time that two annotations give one class counts once.
+        for begin, end in merged((begin, end) for begin, end, label in spans if label == name):
+            shared = np.minimum(end, start_s + length_s) - np.maximum(begin, start_s)
+            cover[:, place] += np.clip(shared, 0, None)
     # Annotations sit on samples of another rate, so a whole window may miss 1 ms of cover.
     tolerance = 1e-3
     pure = cover.max(axis=1) >= purity * length_s - tolerance

@@ -208,8 +208,28 @@ def test_the_choice_of_signals(tmp_path: Path) -> None:
     assert "no unit is given; mV is assumed" in record.notes
     record = read_record(write(tmp_path / "d.edf", [signal(unit="adu")]))
     assert record.leads[0].unit == "adu"
+    with pytest.raises(RecordError, match=r"holds no ECG lead, only Resp ECG"):
+        read_record(write(tmp_path / "f.edf", [signal("Resp ECG")]))
     with pytest.raises(RecordError, match=r"holds no ECG lead, only EEG C3 \(uV\), Resp \(uV\)"):
         read_record(write(tmp_path / "e.edf", [signal("EEG C3"), signal("Resp")]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "leads", "left_out"),
+    [
+        (["DI", "DII", "DIII", "aVR", "V1"], ("I", "II", "III", "aVR", "V1"), ""),
+        (["D2", "V1", "Resp"], ("II", "V1"), "Resp"),
+        (["EEG EKG1-REF", "EEG FP1-REF"], ("EEG EKG1-REF",), "EEG FP1-REF"),
+        (["EEG ECG", "EEG C3", "EMG chin"], ("EEG ECG",), "EEG C3, EMG chin"),
+    ],
+)
+def test_signals_that_a_word_makes_an_ecg(
+    tmp_path: Path, labels: list[str], leads: tuple[str, ...], left_out: str
+) -> None:
+    record = read_record(write(tmp_path / "a.edf", [signal(label) for label in labels]))
+    assert record.lead_names == leads
+    notes = (f"left out, not called ECG: {left_out}",) if left_out else ()
+    assert record.notes == notes
 
 
 def test_slower_signals_are_left_out(tmp_path: Path) -> None:

@@ -183,6 +183,29 @@ class TestLabels:
         windows = make_windows([*records, record_of("N", 20.0)], MAP, subjects={"a": "p", "b": "p"})
         assert windows.subjects.tolist() == ["p"] * 4 + ["made-r1"] * 2
 
+    @pytest.mark.parametrize(
+        ("subjects", "message"),
+        [
+            ({"a": "p", "b.hea": "p"}, r"no record is called 'b\.hea'; did you mean 'b'\?"),
+            ({"a": "p", "db/b.dat": "p"}, r"'db/b\.dat'; did you mean 'b'\? records are named"),
+            ({"a": "p", "B": "p"}, r"no record is called 'B'; did you mean 'b'\?"),
+            ({"a": "p", "735": "p"}, r"no record is called '735'; did you mean '00735'\?"),
+            (
+                {"x1": "p", "x2": "p"},
+                r"none of the 2 names is that of a record, as 'x1'; the first",
+            ),
+        ],
+    )
+    def test_subjects_that_miss_their_record(self, subjects: dict[str, str], message: str) -> None:
+        records = [record_of("N", 20.0, name=name) for name in ("a", "b", "00735")]
+        with pytest.raises(UsageError, match=message):
+            make_windows(records, MAP, subjects=subjects)
+
+    def test_subjects_may_name_other_records(self) -> None:
+        subjects = {"a": "p", "a.hea": "p", "b": "p", "b.1": "q", "c": "q"}
+        records = [record_of("N", 20.0, name=name) for name in ("a", "b")]
+        assert set(make_windows(records, MAP, subjects=subjects).subjects) == {"p"}
+
     def test_a_given_subject_counts_more_than_a_known_database(self) -> None:
         record = replace(record_of("N", 20.0, name="202"), database="mitdb")
         windows = make_windows([record], MAP, subjects={"202": "somebody"})

@@ -140,6 +140,7 @@ def make_source(
     notes: Sequence[str] = (),
     subject_id: str = "",
     rhythms: Sequence[RhythmSpan] = (),
+    unread: str = "",
     look: bool = True,
 ) -> RecordSource:
     """Describe a recording whose samples are in the file's units.
@@ -153,6 +154,7 @@ def make_source(
         notes: what was assumed so far.
         subject_id: the person, where the file names one.
         rhythms: annotated spans.
+        unread: why there are none, where the annotation cannot be read.
         look: whether to pass once over all samples and note infinities and doubtful units; only
             for a file that can have neither may this be left out.
 
@@ -171,6 +173,7 @@ def make_source(
         database=_database(path),
         rhythms=tuple(rhythms),
         notes=(*notes, *(_doubts(in_mv, leads) if look else ())),
+        unread=unread,
     )
 
 

@@ -44,6 +44,7 @@ def make_windows(
 
     Raises:
         WindowError: no record gave a window, or the map does not know a rhythm.
+        RecordError: the annotation of a record is damaged.
         UsageError: ``subjects`` names none of the records, or misspells one.
     """
     rule = rule or WindowRule()
@@ -53,7 +54,7 @@ def make_windows(
     names: list[str] = []
     for record in records:
         names.append(record.record_id)
-        rhythms.update(span.rhythm for span in record.rhythms)
+        rhythms.update(span.rhythm for span in record.known_rhythms())
         part = _labelled(record, label_map, rule, left_out)
         if part is not None and subjects and record.record_id in subjects:
             part = replace(part, subjects=np.full(len(part), subjects[record.record_id]))

@@ -181,7 +181,7 @@ def list_records(sources: Sequence[Path]) -> list[Path]:
     Raises:
         RecordError: a folder without records, or nothing at all.
     """
-    from ecglens.readers import find_records
+    from ecglens.databases import find_records
 
     paths: list[Path] = []
     for source in sources:

@@ -147,7 +147,7 @@ def row(
     for fold in done:
         rule = rule_of(fold.held_out, alpha, unlike)
         claimed[fold.test] = rule.judge(*fold.judged) == ""
-        said[fold.test] = np.array(rule.classes)[fold.judged[0].argmax(axis=1)]
+        said[fold.test] = np.array(rule.classes)[rule.claimed(fold.judged[0])]
         if len(fold.strange):
             of_strange[fold.strange] = rule.judge(*fold.judged_strange)
     truth, names = windows.labels[judged], list(windows.classes)

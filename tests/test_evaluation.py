@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -225,6 +226,11 @@ def test_windows_without_label_or_subject():
         quick((X, y, subjects))
     with pytest.raises(EvaluationError, match="192 of 192 windows have no subject"):
         quick((X, by_rhythm()[1], np.full(192, "")))
+    for nothing in (None, math.nan):
+        y = by_rhythm()[1].astype(object)
+        y[3] = nothing
+        with pytest.raises(EvaluationError, match=r"1 of 192 windows have no label"):
+            quick((X, y, subjects))
 
 
 def test_one_class():

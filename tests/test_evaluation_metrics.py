@@ -121,6 +121,17 @@ def test_a_class_of_one_subject_has_no_limits_though_the_others_have():
     assert second["ppv"].low < second["ppv"].high
 
 
+def test_a_draw_without_a_class_does_not_lift_macro_f1():
+    """30 people each of two classes that are found, and two of a third that is hardly."""
+    people = []
+    for label, right in [(0, 19)] * 30 + [(1, 19)] * 30 + [(2, 2)] * 2:
+        one = np.zeros((3, 3), dtype=np.int64)
+        one[label, label], one[label, (label + 1) % 3] = right, 20 - right
+        people.append(one)
+    _, macro_f1, _ = score_confusions(np.stack(people), n_bootstrap=400, random_state=0)
+    assert macro_f1.high < macro_f1.value + 0.05
+
+
 def test_equal_subjects_give_limits_of_no_width():
     accuracy, _, _ = score_confusions(
         np.repeat(BY_HAND[None], 5, axis=0), n_bootstrap=100, random_state=0

@@ -104,3 +104,13 @@ def test_nothing_to_choose_from_is_refused() -> None:
         nested({}, labels, subjects)
     with pytest.raises(EvaluationError, match="24 subjects; 40 subject-wise folds"):
         nested({("a", "mean"): np.ones((144, 2))}, labels, subjects, n_splits=40)
+
+
+def test_a_layer_of_fewer_features_than_components_is_fitted_as_it_was_swept() -> None:
+    labels, subjects = people()
+    rng = np.random.default_rng(0)
+    features = {("small", "mean"): of_persons(rng), ("wide", "mean"): rng.normal(size=(144, 40))}
+    features["small", "mean"][:, 0] += 9 * (labels == "AF")
+    found = nested(features, labels, subjects, heads={"lda": make_classifier("lda", pca=32)})
+    assert {layer for layer, _, _ in found.chosen} == {"small"}
+    assert found.result.macro_f1.value > 0.9

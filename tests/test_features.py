@@ -242,6 +242,18 @@ class TestCache:
         assert computed == [5, 5]
         np.testing.assert_array_equal(again, whole)
 
+    def test_other_versions_do_not_find_old_features(
+        self, tiny: Backbone, X: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = FeatureStore(tmp_path)
+        for name, value in (("version", lambda _: "9.9"), ("__version__", "9.9")):
+            _run(tiny, X, store=store)
+            known = set(tmp_path.rglob("*.npy"))
+            with monkeypatch.context() as patched:
+                patched.setattr(f"ecglens.features.extraction.{name}", value)
+                _run(tiny, X, store=store)
+            assert len(set(tmp_path.rglob("*.npy"))) > len(known)
+
     @pytest.mark.parametrize(
         "change",
         [

@@ -140,6 +140,7 @@ class TestTraining:
         assert model.card["windows"] == {"N": 16, "VF": 16}
         assert model.card["subjects"] == sorted(set(windows.subjects.tolist()))
         assert model.training_subjects == set(windows.subjects.tolist())
+        assert model.training_records == {f"{windows.databases[0]}/{r}" for r in windows.records}
         assert "Not a medical device" in model.card["intended_use"]
         assert model.card["calibration_folds"] == 4
         assert model.card["abstention"]["subjects"] == 8

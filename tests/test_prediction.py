@@ -34,6 +34,7 @@ class SpikinessModel:
     fs: float = 100.0
     length_s: float = 10.0
     training_subjects: frozenset[str] = frozenset()
+    training_records: frozenset[str] = frozenset()
 
     def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         x = np.asarray(X) - np.median(X, axis=1, keepdims=True)
@@ -141,6 +142,8 @@ def test_the_rest_of_a_record_and_known_people_are_noted() -> None:
     notes = predict_record(model, record_of("N", 34.0)).notes
     assert any("last 4.0 s are shorter than a window" in text for text in notes)
     assert any("subject made-r1 was in training" in text for text in notes)
+    model = replace(MODEL, training_records=frozenset({"made/r1"}))
+    assert any("in training" in text for text in predict_record(model, record_of("N", 30.0)).notes)
     assert predict_record(MODEL, record_of("N", 30.0)).notes == ()
 
 

@@ -19,7 +19,7 @@ from ecglens.npy import read_array
 FloatArray = npt.NDArray[np.float32]
 
 # Raised whenever images, poolings or engines come to give other numbers.
-_FORMAT = "ecglens-features-3"
+_FORMAT = "ecglens-features-4"
 _logger = logging.getLogger(__name__)
 
 

@@ -57,7 +57,8 @@ def one_blas_core() -> Iterator[None]:
     """Let BLAS take one core for each product.
 
     How a product is shared out among cores may change its last bit; so it is the same on all
-    machines of a kind, and in any number of processes.
+    machines of a kind, and in any number of processes. The limit is one of the process: of
+    threads that ask for it side by side one may lift it for another, or leave it behind.
     """
     with _blas().limit(limits=1, user_api="blas"):
         yield

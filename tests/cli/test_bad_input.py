@@ -280,6 +280,7 @@ class TestNetworks:
             (("--pooling", "maen"), 2, "unknown pooling 'maen'; did you mean 'mean'?"),
             (("--layers", ","), 2, "no layer to extract; name one or more"),
             (("--head", "svm-rfb"), 2, "unknown head 'svm-rfb'; known are"),
+            (("--head", "experts"), 2, "experts needs handmade measures"),
             (("--recipe", "salem"), 2, "unknown recipe 'salem'; did you mean 'salem2018'?"),
             (("--weights", "random"), 2, "an ONNX file brings its own weights"),
         ],

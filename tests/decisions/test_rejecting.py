@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class TestCoverage:
 
     def test_people_the_rule_did_not_see_are_called_strange_no_more_than_asked(self) -> None:
         people = _people(300, 3, 0)
-        strange = people.reasons(0.1) == UNLIKE_TRAINING
+        strange = people.judged(0.1)[0] == UNLIKE_TRAINING
         assert 0.01 < strange.mean() < 0.08
 
     def test_abstention_lowers_the_error_and_says_what_it_costs(self) -> None:
@@ -116,6 +117,21 @@ class TestCoverage:
         assert 0.2 < figures["coverage"] < 1
         assert figures["coverage"] + sum(figures["reasons"].values()) == pytest.approx(1)
         json.dumps(figures, allow_nan=False)
+
+    def test_the_error_is_that_of_what_is_claimed_which_need_not_be_the_likeliest(self) -> None:
+        people = _people(150, 4, 1)
+        p = people.probabilities.copy()
+        # A class that the head finds badly conforms early, where another is likelier.
+        p[people.labels == CLASSES[0], 0] *= 0.3
+        p[people.labels != CLASSES[0]] **= 2
+        people = replace(people, probabilities=p / p.sum(axis=1, keepdims=True))
+        reasons, called = people.judged(0.4)
+        likeliest = np.array(CLASSES)[people.probabilities.argmax(axis=1)]
+        claimed = reasons == ""
+        assert (called != likeliest)[claimed].any()
+        # Everybody gave as many windows, so all weigh the same.
+        wrong = (called != people.labels)[claimed].mean()
+        assert people.figures(0.4)["error"] == pytest.approx(wrong)
 
     def test_few_people_give_no_limit_of_distance(self) -> None:
         assert _people(18, 3, 0).rule(0.1).max_distance is None

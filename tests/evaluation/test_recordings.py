@@ -205,6 +205,20 @@ class TestTogether:
         one = score_recordings(self._records([1]), ["AF"])  # type: ignore[arg-type]
         assert math.isnan(one.limits("AF", "episode_sensitivity")[0])
 
+    def test_draws_that_hold_nobody_of_a_class_give_no_limits(self) -> None:
+        records = [
+            score_record([(0, 9, "N")], [(0, 9, "N")], ["N", "AF"], record=f"r{i}", subject=f"n{i}")
+            for i in range(30)
+        ]
+        records += self._records([1, 0])  # type: ignore[arg-type]
+        limits = [
+            score_recordings(records, ["N", "AF"], n_bootstrap=1, random_state=seed).limits(
+                "AF", "episode_sensitivity"
+            )
+            for seed in range(12)
+        ]
+        assert any(math.isnan(low) for low, _ in limits)
+
     def test_text_markdown_and_csv_say_the_same(self) -> None:
         scores = score_recordings(self._records([1, 0]), ["AF"], n_bootstrap=50)  # type: ignore[arg-type]
         text = scores.format_table(per_record=True)
@@ -345,6 +359,21 @@ class TestRecords:
         rows = {row.category: row for row in scores.aha}
         assert (rows["coarse VF"].n, rows["coarse VF"].right) == (4, 4)
         assert (rows["normal sinus rhythm"].n, rows["normal sinus rhythm"].right) == (4, 4)
+
+    def test_changes_of_several_leads_at_once_are_one_time(self) -> None:
+        """As in the European ST-T Database: ST down in a lead, up in another, and a T wave."""
+        record = _record(
+            "a", RhythmSpan(0, 20, "N"), RhythmSpan(20, 60, "ST-", "V5"),
+            RhythmSpan(20, 60, "ST+", "MLIII"), RhythmSpan(20, 58, "TW+", "V5"),
+            RhythmSpan(60, 100, "N"),
+        )  # fmt: skip
+        comparison = Comparison(self.MAP)
+        comparison.add(record, [(0, 20, "N"), (20, 60, "ST"), (60, 100, "N")])
+        scores = comparison.scores(n_bootstrap=0)
+        assert scores.records[0].scored_s == 100
+        assert scores.gross("ST").annotated_s == 40
+        rows = {row.category: row.n for row in scores.aha}
+        assert (rows["other non-shockable"], rows["normal sinus rhythm"]) == (4, 6)
 
     def test_no_shockable_class_no_table(self) -> None:
         comparison = Comparison(load_label_map("af"))

@@ -80,6 +80,10 @@ def test_a_window_too_short_to_tell_is_not_silent() -> None:
     quality = measure_quality(np.full((1, 100), 1e-3) * np.arange(100) % 3, FS, in_mv=True)
     assert np.isnan(quality.quiet).all()
     assert SILENT not in quality.reasons
+    three_seconds = hiss(mv=0.05)[:, : round(3 * FS)]
+    quality = measure_quality(three_seconds, FS, in_mv=True)
+    assert np.isnan(quality.quiet).all()
+    assert quality.readable.all()
 
 
 def test_another_limit() -> None:

@@ -80,6 +80,13 @@ class TestPoint:
         assert np.array_equal(weights_of_people(5, 9, 3), weights_of_people(5, 9, 3))
         assert weights_of_people(5, 9, 3).sum(axis=1).tolist() == [5.0] * 10
 
+    def test_a_round_without_a_class_says_nothing_of_the_mean_over_classes(self) -> None:
+        confusions = np.zeros((6, 2, 2), dtype=np.int64)
+        confusions[:5, 0, 0], confusions[5, 1, 0] = 9, 9  # the one person of the second is missed
+        found = score_of(point_of([confusions] * 2, weights_of_people(6, 200, 0), 0).macro_f1)
+        assert found.value == pytest.approx(10 / 22)
+        assert found.high < 0.5
+
     def test_an_undefined_score_has_no_limits(self) -> None:
         assert str(score_of(np.array([np.nan, np.nan]))) == "-"
 

@@ -92,6 +92,15 @@ class TestStudy:
         assert value(study, "flat", "readable") == value(study, "flat", "claimed") == 0.0
         assert value(study, "flat", "right") is None
 
+    def test_what_the_rate_cannot_hold_is_left_out_and_said(
+        self, windows: Windows, models: FoldModels, folder: Path
+    ) -> None:
+        wanted = (*STRESSES, replace(FLAT, kind="mains, 70 Hz", above_hz=2 * 70.0))
+        assert windows.fs < 140
+        study = study_stress(windows, models, folder / "out", SETTINGS, stresses=wanted)
+        assert "mains, 70 Hz" not in {row["stress"] for row in study.rows}
+        assert any(note.startswith("Left out: mains, 70 Hz; windows at") for note in study.notes)
+
     def test_gaps_are_bridged_for_the_class_but_not_claimed(self, study) -> None:
         assert value(study, "gaps", "readable") == value(study, "gaps", "claimed") == 0.0
         assert value(study, "gaps", "macro_f1") > 0.7
@@ -150,6 +159,9 @@ class TestSavedModel:
         mixed = windows.subset(windows.subjects >= "p07")
         with pytest.raises(LeakError, match=r"trained on 1 of the people of the windows \(p07\)"):
             SavedModel(path, mixed)
+        renamed = replace(mixed, subjects=np.char.add("other-", mixed.subjects))
+        with pytest.raises(LeakError, match=r"trained on 1 of .* \(other-p07\)"):
+            SavedModel(path, renamed)  # the record is the same, whoever it is said to be
         with pytest.raises(LeakError, match=r"8 of .* \(p00, p01, p02, p03, p04 and 3 more\)"):
             SavedModel(path, windows)
 

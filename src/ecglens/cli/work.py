@@ -267,7 +267,12 @@ def open_recipe(
 
 
 def _with_head(recipe: Recipe, head: HeadOptions | None) -> Recipe:
-    if head is not None and head.head is not None:
+    if head is not None and head.head not in (None, recipe.head):
+        if head.head == "experts":
+            raise UsageError(
+                "the head experts needs handmade measures, which are part of the recipe; take "
+                "--recipe fusion"
+            )
         recipe = replace(recipe, head=head.head, head_params={})
     if head is not None and head.pca is not None:
         recipe = replace(recipe, pca=head.pca or None)

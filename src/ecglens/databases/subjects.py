@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ecglens.databases.catalogue.entry import Database
 from ecglens.databases.catalogue.finding import find_by_folder, find_database
 from ecglens.records import Recording
@@ -21,6 +23,26 @@ def subject_of(record: Recording) -> str:
     unnamed = record.subject_id == f"{record.database}-{record.record_id}"
     database = find_by_folder(record.database) if unnamed else None
     return person_in(database, record.record_id) if database else record.subject_id
+
+
+def is_among(record: Recording, people: Container[str], records: Container[str]) -> bool:
+    """Tell whether a record is of one of some people, or one of some records itself.
+
+    The record counts too because whoever cut windows may have named its person otherwise.
+
+    Args:
+        record: a recording.
+        people: as :func:`subject_of` names them.
+        records: as :func:`name_of_record` names them.
+    """
+    return (
+        subject_of(record) in people or name_of_record(record.database, record.record_id) in records
+    )
+
+
+def name_of_record(database: str, record_id: str) -> str:
+    """Return the name of a record among those of all databases (``"mitdb/100"``)."""
+    return f"{database}/{record_id}"
 
 
 def person_in(database: Database, record_id: str) -> str:

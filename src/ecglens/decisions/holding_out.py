@@ -54,41 +54,44 @@ class HeldOut:
             alpha=alpha,
         )
 
-    def reasons(self, alpha: float) -> StrArray:
-        """Return why each window is not claimed by a rule fitted on other people.
+    def judged(self, alpha: float) -> tuple[StrArray, StrArray]:
+        """Return why each window is not claimed by a rule of other people, and its class if it is.
 
         The people are cut into five parts, or fewer where they are; where the others lack a class
         the rule of all stands in.
         """
-        said = np.full(len(self.labels), "", dtype="U16")
+        reasons = np.full(len(self.labels), "", dtype="U16")
+        called = np.full(len(self.labels), "", dtype=np.array(self.classes).dtype)
         n_folds = min(_FOLDS, len(np.unique(self.subjects)))
         for train, test in GroupKFold(n_folds).split(self.labels, groups=self.subjects):
             whole = len(np.unique(self.labels[train])) == len(self.classes)
             rule = self.rule(alpha, train if whole else slice(None))
-            said[test] = rule.judge(self.probabilities[test], self.distances[test])
-        return said
+            reasons[test] = rule.judge(self.probabilities[test], self.distances[test])
+            called[test] = np.array(self.classes)[rule.claimed(self.probabilities[test])]
+        return reasons, called
 
     def figures(self, alpha: float) -> dict[str, Any]:
         """Return coverage and error of the rule, JSON-ready; every subject weighs the same.
 
         Coverage is the share of windows that are claimed, error the share of wrong classes among
-        those claimed, ``error_at_full_coverage`` among all. ``None`` where nothing is claimed.
+        those claimed, ``error_at_full_coverage`` among all if each were called its likeliest
+        class. ``None`` where nothing is claimed.
         """
-        reasons, weights = self.reasons(alpha), subject_weights(self.subjects)
-        wrong = np.array(self.classes)[self.probabilities.argmax(axis=1)] != self.labels
+        (reasons, called), weights = self.judged(alpha), subject_weights(self.subjects)
+        likeliest = np.array(self.classes)[self.probabilities.argmax(axis=1)]
         claimed = reasons == ""
 
         def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> float | None:
             whole = weights[among].sum()
             return float(weights[of & among].sum() / whole) if whole > 0 else None
 
-        everything = np.ones(len(wrong), dtype=bool)
+        everything = np.ones(len(claimed), dtype=bool)
         return {
             "alpha": alpha,
             "subjects": len(np.unique(self.subjects)),
             "coverage": share(claimed, everything),
-            "error": share(wrong, claimed),
-            "error_at_full_coverage": share(wrong, everything),
+            "error": share(called != self.labels, claimed),
+            "error_at_full_coverage": share(likeliest != self.labels, everything),
             "coverage_by_class": {
                 name: share(claimed, self.labels == name) for name in self.classes
             },

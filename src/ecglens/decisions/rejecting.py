@@ -127,7 +127,7 @@ class RejectRule:
         return bool(self.thresholds) or self.max_distance is not None
 
     def judge(self, probabilities: FloatArray, distances: FloatArray) -> StrArray:
-        """Return why each window is not claimed, ``""`` where its likeliest class is.
+        """Return why each window is not claimed, ``""`` where one is; see :meth:`claimed`.
 
         Args:
             probabilities: shape (n_windows, n_classes).

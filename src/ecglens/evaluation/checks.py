@@ -50,8 +50,8 @@ def check_data(
         EvaluationError: lengths differ, features are not finite, a label or subject is missing.
     """
     X = np.asarray(features)
-    y, groups = np.asarray(labels).astype(str), np.asarray(subjects).astype(str)
-    origins = np.full(len(y), "") if databases is None else np.asarray(databases).astype(str)
+    y, groups = _words(labels), _words(subjects)
+    origins = np.full(len(y), "") if databases is None else _words(databases)
     if X.ndim != 2 or X.shape[1] == 0:
         raise EvaluationError(
             f"{what}features have shape {X.shape}; they must be (n_windows, n_features), "
@@ -64,6 +64,16 @@ def check_data(
         )
     _check_values(X, y, groups, what)
     return Data(X, y, groups, origins)
+
+
+def _words(values: npt.ArrayLike) -> npt.NDArray[np.str_]:
+    """Return values as words, ``""`` for None and NaN, as tables have where nothing is known."""
+    found = np.asarray(values)
+    words: npt.NDArray[np.str_] = found.astype(str)
+    if found.dtype.kind in "Of":
+        unknown = [value is None or value != value for value in found.flat]  # NaN is not itself
+        words[np.reshape(unknown, found.shape)] = ""
+    return words
 
 
 def _check_values(

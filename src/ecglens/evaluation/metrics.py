@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,8 +181,9 @@ def score_confusions(
     reference, called = confusions.sum(axis=2), confusions.sum(axis=1)
     others = reference.sum(axis=1, keepdims=True) - reference
     everyone = int((reference.sum(axis=1) > 0).sum())
-    # A draw without a class says nothing about how well the class is found.
+    # A draw without a class says nothing of how well it is found, nor of the mean over classes.
     drawn_f1 = np.where(draws.sum(axis=2) > 0, drawn.f1, np.nan)
+    drawn_macro = np.where(hold_classes(draws, confusions.sum(axis=0)), drawn.macro_f1, np.nan)
     table = {
         "sensitivity": (whole.sensitivity, drawn.sensitivity, (reference > 0).sum(axis=0)),
         "specificity": (whole.specificity, drawn.specificity, (others > 0).sum(axis=0)),
@@ -196,7 +198,19 @@ def score_confusions(
         for i in range(confusions.shape[1])
     ]
     accuracy = _limited(float(whole.accuracy), drawn.accuracy, everyone)
-    return accuracy, _limited(float(whole.macro_f1), drawn.macro_f1, everyone), per_class
+    return accuracy, _limited(float(whole.macro_f1), drawn_macro, everyone), per_class
+
+
+def hold_classes(drawn: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Tell which drawn confusion matrices hold every class that the whole holds.
+
+    Args:
+        drawn: shape (..., k, k).
+        whole: shape (k, k), or one that broadcasts to ``drawn``.
+    """
+    held: npt.NDArray[np.bool_] = (drawn.sum(axis=-1) > 0) | (whole.sum(axis=-1) == 0)
+    every: npt.NDArray[np.bool_] = np.asarray(held.all(axis=-1))
+    return every
 
 
 def _limited(value: float, draws: FloatArray, n_bearing: int) -> Score:

@@ -15,7 +15,7 @@ from ecglens.evaluation.metrics import check_draws
 from ecglens.evaluation.protocols import Progress, fit_predict, subject_folds
 from ecglens.evaluation.results import ProtocolResult
 from ecglens.evaluation.summary import summarise
-from ecglens.evaluation.sweep import FeatureKey, sweep_layers
+from ecglens.evaluation.sweep import FeatureKey, fitted_to, sweep_layers
 
 Choice = tuple[str, str, str]
 """Layer, pooling and head."""
@@ -89,7 +89,8 @@ def evaluate_nested(
         ).best()
         chosen.append((row.layer, row.pooling, row.head))
         X, where = arrays[row.layer, row.pooling], f"fold {number + 1} of {n_splits}, nested"
-        called[test] = fit_predict(heads[row.head], X[train], data.labels[train], X[test], where)
+        head, _ = fitted_to(heads[row.head], X, *chosen[-1])
+        called[test] = fit_predict(head, X[train], data.labels[train], X[test], where)
         folds[test] = number
         if progress is not None:
             progress(number + 1, n_splits)

@@ -227,7 +227,7 @@ def _swept(
     for layer, pooling in keys:
         X = np.asarray(features[layer, pooling])
         for head, classifier in heads.items():
-            fitting, note = _lowered(classifier, X, layer, pooling, head)
+            fitting, note = fitted_to(classifier, X, layer, pooling, head)
             evaluation = cross_validate(
                 X, classifier=fitting, progress=_shifted(progress, len(rows), n_rows)
             )
@@ -270,7 +270,7 @@ def _ordered(features: Mapping[FeatureKey, Any], order: Sequence[str] | None) ->
     return sorted(keys, key=lambda key: layers.index(key[0]))
 
 
-def _lowered(
+def fitted_to(
     classifier: Any, X: npt.NDArray[Any], layer: str, pooling: str, head: str
 ) -> tuple[Any, list[str]]:
     """Return the classifier with no more PCA components than features, and what was changed."""

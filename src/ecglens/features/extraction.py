@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ecglens import __version__
 from ecglens.backbones import Backbone
 from ecglens.backbones.engine import Engine, make_engine
 from ecglens.backbones.pooling import pool, pooled_size
@@ -275,8 +277,9 @@ class Extractor:
     def _identity(self, output: Output, fs: float) -> dict[str, Any]:
         """Return all that decides a feature besides the windows themselves."""
         if output == RHYTHM:
-            return {"fs": fs, "output": list(output), "half": self.half}
+            return {"fs": fs, "output": list(output), "half": self.half, "version": __version__}
         return {
+            "versions": [__version__, version(self.engine.engine)],
             "fs": fs,
             "image": self.image.to_dict(),
             "backbone": self.backbone.sha256,

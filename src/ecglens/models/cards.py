@@ -79,6 +79,7 @@ def _is_score(value: object) -> bool:
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "subjects": (_is_words, "a list of names"),
+    "records": (_is_words, "a list of names"),
     "windows": (_is_counts, "a table of numbers"),
     "databases": (_is_counts, "a table of numbers"),
     "known_failures": (_is_words, "a list of texts"),

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from ecglens.backbones import Backbone, load_backbone
 from ecglens.cache import FeatureStore
 from ecglens.classifiers import calibrate, decisions_of, feature_space, temper
+from ecglens.databases import name_of_record
 from ecglens.decisions import DEFAULT_ALPHA, FeatureDistance, HeldOut, RejectRule, RhythmChange
 from ecglens.decisions.rejecting import check_level
 from ecglens.errors import WindowError
@@ -158,7 +159,9 @@ def _decisions(
     if alpha is not None:
         rule, abstention = held_out.rule(alpha), held_out.figures(alpha)
     if smooth:
-        tracks = np.char.add(np.char.add(windows.records, "\n"), windows.leads)
+        tracks = np.char.add(windows.databases, "\n")
+        for names in (windows.records, "\n", windows.leads):
+            tracks = np.char.add(tracks, names)
         change = RhythmChange.fit(held_out, rule, tracks, windows.start_s, windows.length_s)
     return _Decisions(rule, change, abstention)
 
@@ -214,6 +217,7 @@ def _card(windows: Windows, random_state: int) -> dict[str, Any]:
         "windows": counts(windows.labels),
         "databases": counts(windows.databases),
         "subjects": sorted(set(windows.subjects.tolist())),
+        "records": sorted(set(map(name_of_record, windows.databases, windows.records))),
         "holds": "feature vectors of training windows, as support vectors and neighbours do",
         "random_state": random_state,
     }

@@ -80,6 +80,11 @@ class RhythmModel:
         """People the model was trained on."""
         return frozenset(self.card.get("subjects", ()))
 
+    @property
+    def training_records(self) -> frozenset[str]:
+        """Records the model was trained on; none are named by models of older versions."""
+        return frozenset(self.card.get("records", ()))
+
     def judge(
         self,
         X: npt.ArrayLike,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.beats import heart_rates
-from ecglens.databases import subject_of
+from ecglens.databases import is_among, subject_of
 from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
 from ecglens.prediction.doubts import doubts_of_rate, doubts_of_silence
@@ -69,6 +69,10 @@ class WindowClassifier(Protocol):
     @property
     def training_subjects(self) -> frozenset[str]:
         """People the model was trained on."""
+
+    @property
+    def training_records(self) -> frozenset[str]:
+        """Records the model was trained on."""
 
     def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
         """Return what is said of readable windows, each by itself."""
@@ -212,7 +216,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = list(record.notes)
     subject = subject_of(record)
-    if subject in model.training_subjects:
+    if is_among(record, model.training_subjects, model.training_records):
         notes.append(f"subject {subject} was in training: this says nothing of new people")
     rest_s = record.duration_s - float(timeline.start_s[-1]) - timeline.length_s
     if rest_s > 0.5 / model.fs:

@@ -226,11 +226,16 @@ def _height(signal: FloatArray, fs: float) -> Floats:
 
 
 def _quiet(signal: FloatArray, fs: float) -> Floats:
-    """Return the height that the quietest four seconds stay within, in blocks of two."""
+    """Return the height that the quietest four seconds stay within, in blocks of two.
+
+    NaN where the windows are shorter.
+    """
     blocks = _blocks(signal, fs, _HEIGHT_BLOCK_S)
     heights = np.sort(blocks.max(axis=-1) - blocks.min(axis=-1), axis=-1)
     n_blocks = round(SILENT_S / _HEIGHT_BLOCK_S)
-    return np.asarray(heights[:, min(n_blocks, heights.shape[1]) - 1], dtype=np.float64)
+    if heights.shape[1] < n_blocks:
+        return np.full(len(heights), np.nan)
+    return np.asarray(heights[:, n_blocks - 1], dtype=np.float64)
 
 
 def _strength(signal: FloatArray, fs: float) -> Floats:

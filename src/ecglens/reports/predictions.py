@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from matplotlib.figure import Figure
 
-from ecglens.databases import subject_of
+from ecglens.databases import is_among
 from ecglens.databases.wfdb_annotations import safe_name, save_annotations
 from ecglens.errors import OutputError, UsageError, suggest
 from ecglens.files import make_folder, write_json
@@ -99,7 +99,9 @@ def _summary(timeline: Timeline, record: Recording, model: ModelFacts) -> dict[s
         "leads": list(record.lead_names),
         "subject": record.subject_id,
         "database": record.database,
-        "in_training": subject_of(record) in model.card.get("subjects", ()),
+        "in_training": is_among(
+            record, model.card.get("subjects", ()), model.card.get("records", ())
+        ),
         "window_s": timeline.length_s,
         "hop_s": timeline.hop_s,
         "classes": list(timeline.classes),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.evaluation.metrics import IntArray, Score, ratios
+from ecglens.evaluation.metrics import IntArray, Score, hold_classes, ratios
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,13 +56,16 @@ def point_of(confusions: Sequence[IntArray], weights: FloatArray, random_state: 
     n_draws, n_rounds = len(confusions), len(weights)
     stacked = np.stack([c.reshape(n_subjects, k * k) for c in confusions], axis=1)
     sums = np.rint(weights @ stacked.reshape(n_subjects, -1).astype(np.float64)).astype(np.int64)
-    found = ratios(sums.reshape(n_rounds, n_draws, k, k))
+    drawn = sums.reshape(n_rounds, n_draws, k, k)
+    found = ratios(drawn)
     rng = np.random.default_rng(random_state)
     times = rng.multinomial(n_draws, np.full(n_draws, 1 / n_draws), size=n_rounds) / n_draws
     times[0] = 1 / n_draws
+    # Without a class the mean over classes is another score.
+    macro_f1 = np.where(hold_classes(drawn, drawn[:1]) | (times == 0), found.macro_f1, np.nan)
     return Point(
         accuracy=(found.accuracy * times).sum(axis=1),
-        macro_f1=(found.macro_f1 * times).sum(axis=1),
+        macro_f1=(macro_f1 * times).sum(axis=1),
         sensitivity=(found.sensitivity * times[..., None]).sum(axis=1),
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ecglens.backbones import Backbone
 from ecglens.backbones.precision import resolve_precision
+from ecglens.databases import name_of_record
 from ecglens.decisions import DEFAULT_ALPHA
 from ecglens.errors import EvaluationError, LeakError
 from ecglens.evaluation import subject_folds
@@ -185,7 +186,15 @@ class SavedModel:
             )
 
     def _check_people(self) -> None:
-        known = sorted(self._model.training_subjects & set(self.windows.subjects.tolist()))
+        people, records = self._model.training_subjects, self._model.training_records
+        names = map(name_of_record, self.windows.databases, self.windows.records)
+        known = sorted(
+            {
+                person
+                for person, record in zip(self.windows.subjects.tolist(), names, strict=True)
+                if person in people or record in records
+            }
+        )
         if known:
             named = ", ".join(known[:_NAMED_AT_MOST])
             more = f" and {len(known) - _NAMED_AT_MOST} more" if len(known) > _NAMED_AT_MOST else ""

@@ -55,7 +55,12 @@ def study_stress(
         OutputError: the folder cannot be written.
     """
     settings = settings or StressSettings()
-    asked = (CLEAN, *(all_stresses() if stresses is None else stresses))
+    wanted = all_stresses() if stresses is None else stresses
+    asked = (CLEAN, *(stress for stress in wanted if windows.fs > stress.above_hz))
+    impossible = sorted({stress.kind for stress in wanted if windows.fs <= stress.above_hz})
+    if impossible:
+        at = f"windows at {windows.fs:g} Hz cannot hold it"
+        notes = (*notes, f"Left out: {', '.join(impossible)}; {at}.")
     cells = Cells(folder / CELLS)
     judge = _Judge(windows, examined, settings.random_state)
     levels = []

@@ -44,12 +44,14 @@ class Stress:
         level: how much, in words.
         change: takes windows (n_windows, n_samples) in mV, their rate in Hz and a seed, and
             returns windows of the same shape; NaN marks samples that went missing.
+        above_hz: windows must have a higher rate than this to be able to suffer it.
     """
 
     kind: str
     unit: str
     level: str
     change: Change
+    above_hz: float = 0.0
 
 
 CLEAN = Stress("clean", "", "clean", lambda X, _fs, _seed: X)
@@ -93,7 +95,9 @@ def _mains() -> Iterator[Stress]:
                 snr_db = -20 * math.log10(times)
                 return add_noise(X, "mains", fs=fs, snr_db=snr_db, mains_hz=hz, random_state=seed)
 
-            yield Stress(f"mains, {hz:g} Hz", "times the signal's rms", f"{times:g}", change)
+            yield Stress(
+                f"mains, {hz:g} Hz", "times the signal's rms", f"{times:g}", change, 2 * hz
+            )
 
 
 def _rates() -> Iterator[Stress]:

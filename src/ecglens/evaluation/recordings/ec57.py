@@ -160,7 +160,7 @@ def score_record(
     return RecordScore(
         record=record,
         subject=subject or record,
-        scored_s=total_s(truth),
+        scored_s=total_s(joined((start, end, "") for start, end, _ in truth)),  # leads overlap
         abstained_s=sum(end - start for start, end in abstained),
         counts={label: _count(truth, said, label, least_s, overlap) for label in classes},
         counts_claimed={label: _count(*claimed, label, least_s, overlap) for label in classes},

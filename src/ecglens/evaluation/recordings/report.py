@@ -47,7 +47,7 @@ class RecordingScores:
     def limits(self, label: str, ratio: str, *, claimed: bool = False) -> tuple[float, float]:
         """Return 95 % limits of a gross ratio from drawing people with replacement.
 
-        NaN where fewer than two people bear on it, or draws are 0.
+        NaN where fewer than two people bear on it, or no draw holds one of them.
         """
         people = sorted({score.subject for score in self.records})
         sums = np.zeros((len(people), 2))
@@ -58,6 +58,8 @@ class RecordingScores:
         rng = np.random.default_rng(self.random_state)
         alike = np.full(len(people), 1 / len(people))
         part, whole = (rng.multinomial(len(people), alike, self.n_bootstrap) @ sums).T
+        if not (whole > 0).any():
+            return math.nan, math.nan
         low, high = np.percentile(part[whole > 0] / whole[whole > 0], [2.5, 97.5])
         return float(low), float(high)
 

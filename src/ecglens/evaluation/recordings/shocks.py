@@ -43,7 +43,8 @@ def shock_windows(
 ) -> Iterator[ShockWindow]:
     """Cut the annotated time into windows side by side.
 
-    Windows lie on a grid from the start of the record; one with more than one rhythm is left out.
+    Windows lie on a grid from the start of the record; one in which the rhythm changes is left out.
+    One with several annotations, as of ST changes in two leads, is one window of what began last.
 
     Args:
         rhythms: annotated spans, their labels as annotated.
@@ -54,17 +55,19 @@ def shock_windows(
     """
     to_shock = [span for span in predicted if span[2] in shock]
     decided = [span for span in predicted if span[2] in classes]
+    rhythm_at: dict[int, str] = {}
     for start, end, rhythm in sorted(rhythms):
         first = math.ceil(start / length_s - _CLOSE)
         last = math.floor(end / length_s + _CLOSE)
-        for place in range(first, last):
-            window = (place * length_s, (place + 1) * length_s)
-            yield ShockWindow(
-                start_s=window[0],
-                rhythm=rhythm,
-                shocked=shared_s(window, to_shock) >= length_s / 2,
-                undecided=shared_s(window, decided) < length_s / 2,
-            )
+        rhythm_at |= dict.fromkeys(range(first, last), rhythm)
+    for place, rhythm in sorted(rhythm_at.items()):
+        window = (place * length_s, (place + 1) * length_s)
+        yield ShockWindow(
+            start_s=window[0],
+            rhythm=rhythm,
+            shocked=shared_s(window, to_shock) >= length_s / 2,
+            undecided=shared_s(window, decided) < length_s / 2,
+        )
 
 
 def window_height_mv(record: Recording, start_s: float, length_s: float) -> float | None:

@@ -100,6 +100,7 @@ def read_recording(path: Path) -> None:
     except RecordError:
         pass
     record = read_record(path, fs=files.FS if path.suffix == ".npy" else None)
+    record.known_rhythms()
     shape = (len(record.leads), record.n_samples)
     if record.signal.shape != shape or min(shape) < 1 or np.isinf(record.signal).any():
         raise AssertionError(f"a strange record was read: {record.signal.shape}")

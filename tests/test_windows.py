@@ -144,6 +144,13 @@ class TestLabels:
     def test_two_rhythms_of_one_class_make_a_pure_window(self) -> None:
         assert self._labels(_spans((0, 5, "VFL"), (5, 10, "VFIB"), seconds=10)) == [(0, "VF")]
 
+    def test_time_annotated_twice_counts_once(self) -> None:
+        twice = _spans((0, 5, "AFIB"), (0, 5, "AFIB"), (3, 8, "AFIB"), (10, 20, "AFIB"), seconds=20)
+        assert self._labels(twice) == [(10, "AF")]
+        assert self._labels(twice, purity=0.8) == [(0, "AF"), (10, "AF")]
+        with pytest.raises(WindowError, match="gave no window"):
+            self._labels(_spans((0, 5, "VFL"), (0, 5, "VFIB"), seconds=10))
+
     def test_annotations_between_samples_do_not_cost_a_window(self) -> None:
         record = _spans((0.0003, 10.0, "N"), (10.0, 20.0, "AFIB"), seconds=20)
         assert len(self._labels(record)) == 2
@@ -175,6 +182,29 @@ class TestLabels:
         records = [record_of("N", 20.0, name="a"), record_of("N", 20.0, name="b")]
         windows = make_windows([*records, record_of("N", 20.0)], MAP, subjects={"a": "p", "b": "p"})
         assert windows.subjects.tolist() == ["p"] * 4 + ["made-r1"] * 2
+
+    @pytest.mark.parametrize(
+        ("subjects", "message"),
+        [
+            ({"a": "p", "b.hea": "p"}, r"no record is called 'b\.hea'; did you mean 'b'\?"),
+            ({"a": "p", "db/b.dat": "p"}, r"'db/b\.dat'; did you mean 'b'\? records are named"),
+            ({"a": "p", "B": "p"}, r"no record is called 'B'; did you mean 'b'\?"),
+            ({"a": "p", "735": "p"}, r"no record is called '735'; did you mean '00735'\?"),
+            (
+                {"x1": "p", "x2": "p"},
+                r"none of the 2 names is that of a record, as 'x1'; the first",
+            ),
+        ],
+    )
+    def test_subjects_that_miss_their_record(self, subjects: dict[str, str], message: str) -> None:
+        records = [record_of("N", 20.0, name=name) for name in ("a", "b", "00735")]
+        with pytest.raises(UsageError, match=message):
+            make_windows(records, MAP, subjects=subjects)
+
+    def test_subjects_may_name_other_records(self) -> None:
+        subjects = {"a": "p", "a.hea": "p", "b": "p", "b.1": "q", "c": "q"}
+        records = [record_of("N", 20.0, name=name) for name in ("a", "b")]
+        assert set(make_windows(records, MAP, subjects=subjects).subjects) == {"p"}
 
     def test_a_given_subject_counts_more_than_a_known_database(self) -> None:
         record = replace(record_of("N", 20.0, name="202"), database="mitdb")

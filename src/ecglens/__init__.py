@@ -13,6 +13,7 @@ from ecglens.version import __version__
 if TYPE_CHECKING:
     from ecglens.backbones import load_backbone as load_backbone
     from ecglens.classifiers import make_classifier as make_classifier
+    from ecglens.databases import find_records as find_records
     from ecglens.databases import open_record as open_record
     from ecglens.databases import read_record as read_record
     from ecglens.errors import EcglensError as EcglensError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ecglens.models import save_model as save_model
     from ecglens.models import train_model as train_model
     from ecglens.prediction import predict_record as predict_record
-    from ecglens.readers import find_records as find_records
     from ecglens.recipes import find_recipe as find_recipe
     from ecglens.records import Record as Record
     from ecglens.windows import Windows as Windows
@@ -44,7 +44,7 @@ _HOME = {
     "balance_windows": "windows",
     "evaluate": "evaluation",
     "find_recipe": "recipes",
-    "find_records": "readers",
+    "find_records": "databases",
     "load_backbone": "backbones",
     "load_label_map": "labels",
     "load_model": "models",

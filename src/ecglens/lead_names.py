@@ -44,6 +44,11 @@ def names_ecg(name: str) -> bool:
     return bool(_ECG.search(name)) or _WRAPPED.fullmatch(text) is not None
 
 
+def names_limb(name: str) -> bool:
+    """Tell whether a name is that of a limb lead beside an ECG: ``"D2"`` alone may be anything."""
+    return _LIMB.fullmatch(unicodedata.normalize("NFKC", name).strip()) is not None
+
+
 def lead_key(name: str) -> str:
     """Return what is the same for all spellings of a lead.
 

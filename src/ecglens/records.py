@@ -88,6 +88,8 @@ class Recording(ABC):
         rhythms: annotated rhythm spans, put in order of their starts; empty when there is no
             annotation.
         notes: what a reader had to assume or repair, in words for the user.
+        unread: why the annotation beside the recording could not be read, ``""`` where nothing is
+            amiss; see :meth:`known_rhythms`.
     """
 
     fs: float
@@ -97,6 +99,7 @@ class Recording(ABC):
     database: str
     rhythms: tuple[RhythmSpan, ...]
     notes: tuple[str, ...]
+    unread: str = ""
 
     @property
     @abstractmethod
@@ -171,6 +174,16 @@ class Recording(ABC):
                 return keys.index(key(name))
         return None
 
+    def known_rhythms(self) -> tuple[RhythmSpan, ...]:
+        """Return the rhythms, for work that must not take a damaged annotation for none.
+
+        Raises:
+            RecordError: the annotation beside the recording is damaged.
+        """
+        if self.unread:
+            raise RecordError(self.unread)
+        return self.rhythms
+
     def _complete(self) -> None:
         """Fill in the subject, put the rhythms in order and check the rate."""
         if not self.subject_id:
@@ -205,6 +218,7 @@ class Record(Recording):
     database: str = ""
     rhythms: tuple[RhythmSpan, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    unread: str = ""
 
     def __post_init__(self) -> None:
         signal = np.asarray(self.signal, dtype=np.float32)

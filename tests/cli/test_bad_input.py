@@ -381,11 +381,23 @@ class TestSubjects:
         self, ecglens: Program, collection: Path, tmp_path: Path
     ) -> None:
         table = tmp_path / "people.csv"
-        table.write_text("record,subject\ns00,ann\ns01,ann\n")
+        table.write_text("record,subject\ns00,ann\ns01, ann\nt00,eve\n")
         out = tmp_path / "w.npz"
         done = ecglens("windows", collection, "--subjects", table, "--exclude", "s00", "--out", out)
         assert done.code == 0
         assert not {"s00", "s01"} & set(load_windows(out).records)
+        assert "people.csv: 10 of 12 records have no line and keep their own subject" in done.err
+        assert "people.csv: 1 of 3 lines are of no record read" in done.err
+
+    def test_names_with_an_ending_are_refused(
+        self, ecglens: Program, collection: Path, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "people.csv"
+        table.write_text("record,subject\ns00.hea,ann\ns01.hea,ann\n")
+        done = ecglens("windows", collection, "--subjects", table, "--out", tmp_path / "w.npz")
+        assert done.code == 2
+        assert "no record is called 's00.hea'; did you mean 's00'?" in done.error
+        assert not (tmp_path / "w.npz").exists()
 
     @pytest.mark.parametrize("text", ["", "record,person\ns00,ann\n", "record,subject\ns00,\n"])
     def test_a_table_without_the_columns(

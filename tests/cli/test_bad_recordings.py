@@ -202,6 +202,37 @@ class TestLeadNames:
         assert predict(path, "--fs", FS).out.startswith("r, lead lead1, 0.7 min")
 
 
+class TestAnnotations:
+    def test_what_is_damaged_is_missed_only_where_it_is_needed(
+        self, ecglens: Program, predict: Predict, tmp_path: Path
+    ) -> None:
+        header = write_record(tmp_path / "in", "r", SIGNAL, [(0.0, "N")])
+        out = tmp_path / "out"
+        assert predict(header, "--out", out).code == 0
+        header.with_suffix(".atr").write_bytes(b"")
+        labels, _, notes = labels_of(predict, header)
+        assert len(labels) == 4
+        assert "the annotation file r.atr cannot be read; no rhythm is taken from it" in notes
+        for done in (
+            ecglens("windows", header.parent, "--out", tmp_path / "w.npz"),
+            ecglens("score", out, "--reference", header.parent),
+        ):
+            assert done.code == 3
+            assert "r.atr is not a whole WFDB annotation file: it does not end" in done.error
+
+    def test_a_header_without_a_signal_is_passed_over(
+        self, ecglens: Program, tmp_path: Path
+    ) -> None:
+        write_record(tmp_path, "r", SIGNAL, [(0.0, "N")])
+        (tmp_path / "lost.hea").write_text("lost 0 250\n")
+        done = ecglens("windows", tmp_path, "--out", tmp_path / "w.npz")
+        assert (done.code, done.err) == (0, "")
+        assert (
+            "declares no signals"
+            in ecglens("windows", tmp_path / "lost", "--out", tmp_path / "w.npz").error
+        )
+
+
 class TestFormats:
     def test_an_edf_of_annotations_alone(self, predict: Predict, tmp_path: Path) -> None:
         notes = [edfio.EdfAnnotation(1.0, None, "AFIB")]

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecglens.databases import open_record, read_record
+from ecglens.databases import find_records, open_record, read_record
 from ecglens.databases import reading as reading_module
 from ecglens.errors import RecordError, UsageError
 from ecglens.labels import load_label_map
-from ecglens.readers import find_records
 from ecglens.readers.wfdb_signals import quiet_wfdb
 from ecglens.windows import WindowRule, make_windows
 
@@ -159,6 +158,19 @@ def test_ptb_xl(tmp_path: Path) -> None:
     assert people == ["ptb-xl-15709", "ptb-xl-13243", "ptb-xl-15709", "ptb-xl-7", "ptb-xl-8"]
     slow = read_record(root / "records100" / "00000" / "00001_lr")
     assert (slow.subject_id, [s.rhythm for s in slow.rhythms]) == ("ptb-xl-15709", ["N"])
+
+
+def test_a_recording_at_two_rates_counts_once(tmp_path: Path) -> None:
+    root = tmp_path / "ptb-xl" / "1.0.3"
+    fast = [write(root / "records500" / part, f"{part}_hr") for part in ("00000", "01000")]
+    slow = [write(root / "records100" / part, f"{part}_lr") for part in ("00000", "01000")]
+    own = write(tmp_path / "clinic" / "records100", "1_lr")
+    np.savez(root / "mine.npz", signal=np.zeros(500), fs=100)
+    assert find_records(tmp_path) == [own, root / "mine.npz", *fast]
+    assert find_records(root / "records100") == slow
+    for path in fast:
+        path.unlink()
+    assert find_records(root) == [root / "mine.npz", *slow]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+)
 from tests.readers.damage import count_refused
 from tests.readers.test_source import check_stretches
 
@@ -54,10 +59,16 @@ def group(counts: np.ndarray, channels: list[Dataset] | None = None, **changed: 
     return item
 
 
-def write(path: Path, *groups: Dataset, kind: str = GENERAL_ECG, patient: str = "4711") -> Path:
+def write(
+    path: Path,
+    *groups: Dataset,
+    kind: str = GENERAL_ECG,
+    patient: str = "4711",
+    syntax: str = ExplicitVRLittleEndian,
+) -> Path:
     found = Dataset()
     found.file_meta = FileMetaDataset()
-    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.file_meta.TransferSyntaxUID = syntax
     found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = kind
     found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID = "1.2.3"
     found.PatientID = patient
@@ -92,6 +103,19 @@ def test_ways_to_store_samples(tmp_path: Path, dtype: str) -> None:
     record = read_record(write(tmp_path / "a.dcm", made))
     expected = np.where(counts == 7, np.nan, counts * 2.5e-3)
     np.testing.assert_allclose(record.signal, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "<i2", "<u2", "<i4"])
+def test_the_highest_byte_first(tmp_path: Path, dtype: str) -> None:
+    counts = np.array([[0, 1, 258, 7, np.iinfo(dtype).max]]).astype(dtype)
+    made = group(counts)
+    swapped = counts.astype(counts.dtype.newbyteorder(">"))
+    made.WaveformData = swapped.tobytes() + b"\0" * (swapped.nbytes % 2)
+    padding = swapped[0, 3:4].tobytes()
+    made.WaveformPaddingValue = padding.ljust(2, b"\0")
+    path = write(tmp_path / "a.dcm", made, syntax=ExplicitVRBigEndian)
+    expected = np.where(np.arange(5) == 3, np.nan, counts * 2.5e-3)
+    np.testing.assert_allclose(read_record(path).signal, expected, rtol=1e-6)
 
 
 def test_the_longest_original_waveform_is_taken(tmp_path: Path) -> None:

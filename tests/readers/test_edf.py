@@ -12,7 +12,9 @@ from tests.readers.damage import count_refused
 from tests.readers.test_source import check_stretches
 
 from ecglens.errors import RecordError
+from ecglens.labels import list_label_maps, load_label_map
 from ecglens.readers import find_records, open_record, read_record
+from ecglens.readers.edf_annotations import RHYTHMS
 
 FS = 200
 N_RECORDS, PER_RECORD = 12, 50
@@ -158,6 +160,28 @@ def test_rhythms_of_annotations(tmp_path: Path) -> None:
     assert record.notes == ("1 annotations name a rhythm, but not how long it lasts; ignored",)
 
 
+def test_every_change_ends_the_rhythm_before(tmp_path: Path) -> None:
+    lists = [
+        tal(0, "") + tal(0, "(AFIB") + tal(0.2, "("),
+        tal(0.25, "") + tal(0.3, "(AFIB") + tal(0.4, "(J"),
+        tal(0.5, "") + tal(0.6, "(SVARR") + tal(0.7, "(XYZ"),
+        tal(0.75, "") + tal(0.8, "(SVT") + tal(0.9, "(N", duration=0.05),
+    ]
+    record = read_record(write_plus(tmp_path / "a.edf", lists))
+    assert [(round(s.start_s, 6), round(s.end_s, 6), s.rhythm) for s in record.rhythms] == [
+        (0.0, 0.2, "AFIB"), (0.3, 0.4, "AFIB"), (0.4, 0.6, "J"), (0.6, 0.7, "SVARR"),
+        (0.8, 0.9, "SVTA"), (0.9, 0.95, "N"),
+    ]  # fmt: skip
+    assert record.notes == ("1 annotations change to a rhythm that is not known; none is claimed",)
+
+
+@pytest.mark.parametrize("name", list_label_maps())
+def test_every_label_map_knows_the_rhythms(name: str) -> None:
+    known = load_label_map(name)
+    words = {word for words in known.classes.values() for word in words} | known.ignored
+    assert words == RHYTHMS
+
+
 def test_a_patient_is_one_subject_without_being_named(tmp_path: Path) -> None:
     lists = [tal(0, "")]
     of = {
@@ -184,8 +208,28 @@ def test_the_choice_of_signals(tmp_path: Path) -> None:
     assert "no unit is given; mV is assumed" in record.notes
     record = read_record(write(tmp_path / "d.edf", [signal(unit="adu")]))
     assert record.leads[0].unit == "adu"
+    with pytest.raises(RecordError, match=r"holds no ECG lead, only Resp ECG"):
+        read_record(write(tmp_path / "f.edf", [signal("Resp ECG")]))
     with pytest.raises(RecordError, match=r"holds no ECG lead, only EEG C3 \(uV\), Resp \(uV\)"):
         read_record(write(tmp_path / "e.edf", [signal("EEG C3"), signal("Resp")]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "leads", "left_out"),
+    [
+        (["DI", "DII", "DIII", "aVR", "V1"], ("I", "II", "III", "aVR", "V1"), ""),
+        (["D2", "V1", "Resp"], ("II", "V1"), "Resp"),
+        (["EEG EKG1-REF", "EEG FP1-REF"], ("EEG EKG1-REF",), "EEG FP1-REF"),
+        (["EEG ECG", "EEG C3", "EMG chin"], ("EEG ECG",), "EEG C3, EMG chin"),
+    ],
+)
+def test_signals_that_a_word_makes_an_ecg(
+    tmp_path: Path, labels: list[str], leads: tuple[str, ...], left_out: str
+) -> None:
+    record = read_record(write(tmp_path / "a.edf", [signal(label) for label in labels]))
+    assert record.lead_names == leads
+    notes = (f"left out, not called ECG: {left_out}",) if left_out else ()
+    assert record.notes == notes
 
 
 def test_slower_signals_are_left_out(tmp_path: Path) -> None:

@@ -170,6 +170,16 @@ def test_segments_are_not_records(write_wfdb, tmp_path: Path) -> None:
     assert [path.name for path in find_records(str(tmp_path))] == ["m.hea"]
 
 
+def test_annotations_without_a_signal_are_no_record(write_wfdb, tmp_path: Path) -> None:
+    write_wfdb(name="a")
+    (tmp_path / "b.hea").write_text("# of a tape that was lost\nb 0 250 9205760\n")
+    (tmp_path / "c.hea").write_text("c 0 250\n")
+    np.savez(tmp_path / "c.npz", signal=np.zeros(500), fs=100)
+    assert [path.name for path in find_records(tmp_path)] == ["a.hea", "c.npz"]
+    with pytest.raises(RecordError, match=r"b\.hea declares no signals"):
+        read_record(tmp_path / "b")
+
+
 def test_a_damaged_header_is_listed(tmp_path: Path) -> None:
     (tmp_path / "bad.hea").write_text("nonsense")
     assert [path.name for path in find_records(tmp_path)] == ["bad.hea"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ecglens.errors import RecordError
-from ecglens.readers import read_record
+from ecglens.readers import find_records, read_record
 from ecglens.readers.text import holds_numbers
 
 QUICK = settings(max_examples=15)
@@ -141,6 +141,43 @@ def test_comments_bom_crlf_and_blank_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("II\n\n1\n2\n\n \n3\n\n4\n\n\n", [1, 2, NAN, NAN, 3, NAN, 4]),
+        ("1\n# a remark\n2\n\n3\n", [1, 2, NAN, 3]),
+        ('II\n1\n2\n""\n3\n', [1, 2, NAN, 3]),
+        ("NA\nnan\n1\n2\n", [NAN, NAN, 1, 2]),
+        # As on Windows, where some programs end lines with CR CR LF.
+        ("II\r\r\n1\r\r\n2\r\r\n3\r\r\n", [1, 2, 3]),
+        ("1\n\n\n2\n\n\n3", [1, 2, 3]),
+    ],
+)
+def test_blank_lines_of_a_column_are_missing(
+    tmp_path: Path, text: str, expected: list[float]
+) -> None:
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    np.testing.assert_array_equal(read_record(tmp_path / "a.csv", fs=100).signal, [expected])
+    assert find_records(tmp_path) == [tmp_path / "a.csv"]
+
+
+def test_rows_without_a_sample(tmp_path: Path) -> None:
+    columns = [[1, NAN, 3], [2, NAN, 4]]
+    for text in ("I\tII\n1\t2\n\t\n3\t4\n\t\t\n", "1,2\n\n,\n3,4\n", "nan;NA\n1;2\n3;4"):
+        signal = read_record(csv_of(tmp_path, text), fs=100).signal
+        expected = [[NAN, 1, 3], [NAN, 2, 4]] if text.startswith("nan") else columns
+        np.testing.assert_array_equal(signal, expected)
+
+
+def test_blank_lines_take_no_memory_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecglens.readers.assembly._ALWAYS_FITS", 1000)
+    path = csv_of(tmp_path, "1\n2\n" + "\n" * 999 + "3\n")
+    with pytest.raises(RecordError, match="has over 1000 rows, most of them blank"):
+        read_record(path, fs=100)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("I,II\n1,2\n3,oops\n", r"a\.csv, line 3 holds 'oops'; below the header all cells"),
@@ -148,6 +185,7 @@ def test_comments_bom_crlf_and_blank_lines(tmp_path: Path) -> None:
         ("I\n1\n1_000\n", "line 3 holds '1_000'"),
         ("I\n1\n0x10\n", "line 3 holds '0x10'"),
         ("1,2\n3,4\n5\n", "line 3 has 1 values where 2 are expected"),
+        ("1,2,3\n,\n", "line 2 has 2 values where 3 are expected"),
         ("1,2\n3\n", "line 1 holds '1,2'; below the header"),
         ("I,II\n", "has no rows of numbers"),
         ("# x\n\n", "has no rows; a record needs"),

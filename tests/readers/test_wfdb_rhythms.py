@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.errors import RecordError, UsageError
-from ecglens.readers import read_record
+from ecglens.labels import load_label_map
+from ecglens.readers import open_record, read_record
 from ecglens.readers.wfdb_signals import quiet_wfdb
+from ecglens.windows import make_windows
 
 
 def annotate(
@@ -121,8 +123,27 @@ def test_damaged_annotations(write_wfdb, damage, message: str) -> None:
     header = write_wfdb()
     path = annotate(header, [(0, "+", "(N"), (400, "+", "(AFIB")])
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(RecordError, match=rf"rec\.atr is not a whole .*{message}.*; get it again"):
-        read_record(header)
+    record = read_record(header)
+    assert (record.n_samples, record.rhythms) == (1000, ())
+    assert record.notes == (
+        "the annotation file rec.atr cannot be read; no rhythm is taken from it",
+    )
+    said = rf"rec\.atr is not a whole .*{message}.*; get it again"
+    with pytest.raises(RecordError, match=said):
+        record.known_rhythms()
+    with pytest.raises(RecordError, match=said):
+        make_windows([open_record(header)], load_label_map("rhythm4"))
+    with pytest.raises(RecordError, match=said):
+        read_record(header, annotator="atr")
+
+
+def test_a_signal_is_no_annotation(write_wfdb, tmp_path: Path) -> None:
+    header = write_wfdb("rec 1 250 1000\nrec.ecg 16 200/mV 16 0 0 0 0 II\n")
+    (tmp_path / "rec.dat").rename(tmp_path / "rec.ecg")
+    record = read_record(header)
+    assert (record.n_samples, record.known_rhythms(), record.notes) == (1000, (), ())
+    annotate(header, [(0, "+", "(AFIB")], "stb")
+    assert [name for _, _, name in spans(header)] == ["AFIB"]
 
 
 def test_annotation_link_that_leads_out(write_wfdb, tmp_path: Path) -> None:
@@ -132,8 +153,9 @@ def test_annotation_link_that_leads_out(write_wfdb, tmp_path: Path) -> None:
     for ending in ("hea", "dat"):
         (inside / f"rec.{ending}").write_bytes((tmp_path / f"rec.{ending}").read_bytes())
     (inside / "rec.atr").symlink_to(tmp_path / "rec.atr")
+    assert read_record(inside / "rec").rhythms == ()
     with pytest.raises(RecordError, match="a link that leads out of the folder"):
-        read_record(inside / "rec")
+        read_record(inside / "rec").known_rhythms()
 
 
 @pytest.mark.timeout(120)
@@ -149,5 +171,7 @@ def test_a_note_at_the_start_ends_nothing(write_wfdb) -> None:
 def test_noise_gives_records_or_record_errors(write_wfdb, noise: bytes) -> None:
     header = write_wfdb(samples=20)
     header.with_suffix(".atr").write_bytes(noise + b"\0\0")
+    record = read_record(header)
+    assert record.n_samples == 20
     with contextlib.suppress(RecordError):
-        assert read_record(header).n_samples == 20
+        assert record.known_rhythms() == record.rhythms

@@ -63,7 +63,7 @@ class TestWfdb:
         (tmp_path / name).unlink(missing_ok=True)
         os.mkfifo(tmp_path / name)
         with pytest.raises(RecordError, match=f"'{name}', which is not a regular file"):
-            read_record(path)
+            read_record(path).known_rhythms()
         (tmp_path / name).unlink()
         (tmp_path / name).symlink_to(name)
         assert lies_in(tmp_path / name, tmp_path)
@@ -108,7 +108,7 @@ class TestWfdb:
         path = record(tmp_path, f"r 1 100 300\n{LINE}")
         (tmp_path / "r.atr").write_bytes(b"\1\4" * (MAX_ANNOTATION_BYTES // 2) + b"\0\0")
         with pytest.raises(RecordError, match="it has over 4194304 bytes"):
-            open_record(path)
+            open_record(path).known_rhythms()
 
 
 class TestArrays:

@@ -130,6 +130,7 @@ def _score(
                     raise EvaluationError(
                         f"{path}: two references are named {record.record_id!r}; give one folder"
                     )
+                record.known_rhythms()  # one that is damaged is not one of no rhythm
                 comparison.add(record, spans[record.record_id])
                 compared.add(record.record_id)
             step(done, len(paths))

@@ -118,6 +118,7 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
     )
     subjects = None if options.subjects is None else read_subjects(options.subjects)
     paths = list_records(sources)
+    names: set[str] = set()
     with progress("reading") as step:
 
         def records() -> Iterator[Record]:
@@ -125,9 +126,23 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
 
             for done, path in enumerate(paths):
                 step(done, len(paths))
-                yield read_record(path, fs=options.fs)
+                record = read_record(path, fs=options.fs)
+                names.add(record.record_id)
+                yield record
 
-        return make_windows(records(), label_map, rule, subjects=subjects)
+        windows = make_windows(records(), label_map, rule, subjects=subjects)
+    if subjects is not None:
+        _say_unmatched(set(subjects), names, options.subjects)
+    return windows
+
+
+def _say_unmatched(lines: set[str], names: set[str], path: Path | None) -> None:
+    """Say how far a table of subjects and the records read are the same."""
+    without, others = len(names - lines), len(lines - names)
+    if without:
+        note(f"{path}: {without} of {len(names)} records have no line and keep their own subject")
+    if others:
+        note(f"{path}: {others} of {len(lines)} lines are of no record read")
 
 
 def read_subjects(path: Path) -> dict[str, str]:
@@ -142,13 +157,17 @@ def read_subjects(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read subjects {path}: {reason}") from error
-    found = {row.get("record") or "": row.get("subject") or "" for row in rows}
+    found = {_cell(row, "record"): _cell(row, "subject") for row in rows}
     if not found or not all(found) or not all(found.values()):
         raise UsageError(
             f"subjects {path}: every line needs a record and a subject; the first line is "
             "'record,subject'"
         )
     return found
+
+
+def _cell(row: dict[str, str], column: str) -> str:
+    return (row.get(column) or "").strip()
 
 
 def lead_choice(text: str) -> str | list[str]:
@@ -162,7 +181,7 @@ def list_records(sources: Sequence[Path]) -> list[Path]:
     Raises:
         RecordError: a folder without records, or nothing at all.
     """
-    from ecglens.readers import find_records
+    from ecglens.databases import find_records
 
     paths: list[Path] = []
     for source in sources:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ecglens.databases.catalogue import Database, LabelTable, database_at, find_database
 from ecglens.databases.subjects import person_in
 from ecglens.errors import RecordError
+from ecglens.guarded import lies_in
 from ecglens.readers import registry
 from ecglens.readers.source import RecordSource
 from ecglens.records import Record, RhythmSpan
@@ -68,6 +69,29 @@ def open_record(
     entry, root = at
     record = registry.open_record(path, fs=fs, annotator=annotator, convention=entry.convention)
     return _completed(record, entry, root, labelled=annotator is None)
+
+
+def find_records(folder: str | os.PathLike[str]) -> list[Path]:
+    """List the recordings in a folder and below it; see :func:`ecglens.readers.find_records`.
+
+    A known database may hold each recording at several rates, as PTB-XL does in ``records500`` and
+    ``records100``. Where the folder that its entry names (``within``) is among what is looked
+    through, WFDB records of the database elsewhere do not count.
+
+    Raises:
+        RecordError: the folder is missing or holds no record.
+    """
+    found = registry.find_records(folder)
+    homes = {parent: _home(parent) for parent in {path.parent for path in found}}
+    there = {home for parent, home in homes.items() if home and lies_in(parent, home)}
+    twice = {p for p, home in homes.items() if home in there and home and not lies_in(p, home)}
+    return [path for path in found if path.parent not in twice or path.suffix.lower() != ".hea"]
+
+
+def _home(folder: Path) -> Path | None:
+    """Return where the records are of the database that a folder lies in, if they have a place."""
+    at = database_at(folder / "_")
+    return at[1] / at[0].within if at and at[0].within else None
 
 
 def _completed(

@@ -129,7 +129,7 @@ def _write_header(
 def _marks(record: Record) -> list[Mark]:
     """Return a mark for every rhythm change; ``(`` alone ends a rhythm."""
     marks: list[Mark] = []
-    spans = record.rhythms
+    spans = record.known_rhythms()
     following: Sequence[RhythmSpan | None] = [*spans[1:], None]
     for span, after in zip(spans, following, strict=False):
         if not _RHYTHM.fullmatch(span.rhythm):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ecglens.errors import RecordError
 from ecglens.guarded import real_path
+from ecglens.lead_names import names_ecg
 from ecglens.readers.source import MAX_VALUES, RecordSource, Samples
 from ecglens.records import MAX_FS_HZ, MIN_FS_HZ, FloatArray, Lead, RhythmSpan
 
@@ -32,6 +33,8 @@ _NOT_ECG = re.compile(
     r"|gsr|eda|acc|pcg|scg|airflow|flow|pressure|hr)(?![a-z])",
     re.IGNORECASE,
 )
+# Amplifiers put this in front of whatever they record: "EEG EKG1-REF".
+_ANY_ELECTRODE = re.compile(r"(eeg|eog|emg)(?![a-z])", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(\.\d+)+")
 _NOT_ECG_UNITS = frozenset({"mmhg", "cmh2o", "ohm", "degc", "bpm", "%", "l/min", "kpa"})
 
@@ -141,6 +144,7 @@ def make_source(
     notes: Sequence[str] = (),
     subject_id: str = "",
     rhythms: Sequence[RhythmSpan] = (),
+    unread: str = "",
     look: bool = True,
 ) -> RecordSource:
     """Describe a recording whose samples are in the file's units.
@@ -154,6 +158,7 @@ def make_source(
         notes: what was assumed so far.
         subject_id: the person, where the file names one.
         rhythms: annotated spans.
+        unread: why there are none, where the annotation cannot be read.
         look: whether to pass once over all samples and note infinities and doubtful units; only
             for a file that can have neither may this be left out.
 
@@ -172,6 +177,7 @@ def make_source(
         database=_database(path),
         rhythms=tuple(rhythms),
         notes=(*notes, *(_doubts(in_mv, leads) if look else ())),
+        unread=unread,
     )
 
 
@@ -182,7 +188,10 @@ def _database(path: Path) -> str:
 
 
 def _may_be_ecg(lead: LeadName) -> bool:
-    return not _NOT_ECG.match(lead.name) and lead.unit.casefold() not in _NOT_ECG_UNITS
+    if lead.unit.casefold() in _NOT_ECG_UNITS:
+        return False
+    called_ecg = bool(_ANY_ELECTRODE.match(lead.name)) and names_ecg(lead.name)
+    return called_ecg or not _NOT_ECG.match(lead.name)
 
 
 def _named(lead: LeadName, row: int) -> Lead:

@@ -31,7 +31,8 @@ _WAVEFORM_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
 # Voice, EEG, EOG, EMG and the like; haemodynamics and electrophysiology often hold an ECG.
 _NOT_ECG_STORAGE = tuple(_WAVEFORM_STORAGE + end for end in ("4.", "5.", "6.", "7.", "8."))
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_STORED = {"SB": "i1", "UB": "u1", "SS": "<i2", "US": "<u2", "SL": "<i4", "UL": "<u4"}
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"  # retired, but not gone
+_STORED = {"SB": "i1", "UB": "u1", "SS": "i2", "US": "u2", "SL": "i4", "UL": "u4"}
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,13 @@ def _read(path: Path) -> tuple[list[Group], str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             meta = pydicom.filereader.read_file_meta_info(path)
-            if str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
+            syntax = str(meta.get("TransferSyntaxUID", ""))
+            if syntax == _DEFLATED:
                 raise RecordError(f"{path} is a deflated DICOM file; save it uncompressed")
             found = pydicom.dcmread(path, stop_before_pixels=True)
             _check_kind(path, found)
-            groups = [_group(path, item) for item in found.WaveformSequence]
+            order = ">" if syntax == _BIG_ENDIAN else "<"
+            groups = [_group(path, item, order) for item in found.WaveformSequence]
             return groups, str(found.get("PatientID", "") or "")
     except RecordError:
         raise
@@ -167,10 +170,11 @@ def _check_kind(path: Path, found: Any) -> None:
         raise RecordError(f"{path} is DICOM, but no ECG ({name}); give a recording with an ECG")
 
 
-def _group(path: Path, item: Any) -> Group:
+def _group(path: Path, item: Any, order: str) -> Group:
+    """Return a group whose samples are stored in the byte order ``<`` or ``>``."""
     interpretation = str(item.WaveformSampleInterpretation)
     bits = int(item.WaveformBitsAllocated)
-    dtype = np.dtype(_STORED.get(interpretation, "V1"))
+    dtype = np.dtype(order + _STORED.get(interpretation, "V1"))
     if interpretation not in _STORED or bits != 8 * dtype.itemsize:
         raise RecordError(
             f"{path} stores samples as {interpretation!r} of {bits} bits; ecglens reads "

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.lead_names import names_ecg, plain_lead
+from ecglens.lead_names import names_ecg, names_limb, plain_lead
 from ecglens.readers.assembly import (
     LeadName,
     agree_on_fs,
@@ -87,8 +87,8 @@ def _choose(header: EdfHeader) -> tuple[list[EdfSignal], list[str]]:
         raise RecordError(
             f"{path} holds annotations but no signal; give the file of the recording itself"
         )
-    named = [s for s in signals if names_ecg(s.label)]
-    found = named or signals
+    named = any(names_ecg(s.label) for s in signals)
+    found = [s for s in signals if not named or names_ecg(s.label) or names_limb(s.label)]
     rows, notes = choose_leads([_name_of(s) for s in found], str(path))
     fastest = max(found[i].per_record for i in rows)
     kept = [found[i] for i in rows if found[i].per_record == fastest]

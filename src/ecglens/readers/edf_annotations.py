@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,9 +24,14 @@ MAX_RECORDS = 2**22  # 48 days of records of a second
 BYTES_AT_A_TIME = 2**22
 
 _TAL = re.compile(rb"([+-]\d{1,15}(?:\.\d*)?)(?:\x15(\d{1,15}(?:\.\d*)?))?\x14(.*)\x14", re.DOTALL)
-# Rhythms of https://physionet.org/physiotools/wag/annot-5.htm and of databases in that form.
-_RHYTHMS = frozenset({"AB", "AFIB", "AFL", "ASYS", "B", "BI", "BII", "IVR", "N", "NOD", "NOISE"})
-_RHYTHMS |= {"NSR", "P", "PM", "PREX", "SBR", "SVTA", "SVT", "T", "VER", "VF", "VFIB", "VFL", "VT"}
+# What the label maps know: any other word of a file's author may mean anything.
+RHYTHMS = frozenset({
+    "AB", "AFIB", "AFL", "ASYS", "AXIS", "B", "B3", "BI", "BIGU", "BII", "HGEA", "IVR", "J", "N",
+    "NOD", "NOISE", "NOST", "NSR", "OTHER", "P", "PM", "PREX", "RTST+", "RTST-", "SAB", "SARRH",
+    "SBR", "SR", "ST", "ST+", "ST-", "STACH", "SVARR", "SVTA", "T", "TRIGU", "TW+", "TW-", "VER",
+    "VF", "VFIB", "VFL", "VT",
+})  # fmt: skip
+_OTHER_WORDS = {"SVT": "SVTA"}
 
 
 class EdfAnnotations(NamedTuple):
@@ -41,13 +47,26 @@ class _Text(NamedTuple):
     duration_s: float | None
     text: str
 
+    @property
+    def is_change(self) -> bool:
+        """Whether a rhythm ends here, as at every change that WFDB marks, also to none."""
+        return self.text.startswith("(") and not self.text.endswith(")")
+
+    @property
+    def rhythm(self) -> str:
+        """The rhythm named, ``""`` where it is none that is known."""
+        word = self.text.removeprefix("(").strip()
+        word = _OTHER_WORDS.get(word, word)
+        return word if word in RHYTHMS else ""
+
 
 def read_annotations(header: EdfHeader) -> EdfAnnotations:
     """Read the annotations of an EDF+ or BDF+ file; a file without any counts as continuous.
 
     A text that is a rhythm such as ``AFIB`` or ``(AFIB`` and has a duration becomes a span. One
     without a duration does so where it is written ``(AFIB``, as WFDB marks changes of rhythm: it
-    lasts until the next such change, or to the end. Others are ignored.
+    lasts until the next text that starts so, whatever follows (``(`` alone ends a rhythm, as
+    does a word that is not known), or to the end. Other texts are ignored.
 
     Raises:
         RecordError: a data record of a discontinuous file does not tell when it starts, or there
@@ -71,7 +90,7 @@ def read_annotations(header: EdfHeader) -> EdfAnnotations:
                 f"{header.path} is discontinuous, but its data record {record + 1} does not tell "
                 "when it starts; the file is damaged: get it again"
             )
-        texts += [text for text in found if text.text.removeprefix("(") in _RHYTHMS]
+        texts += [text for text in found if text.rhythm or text.is_change]
     if header.plus == "C":
         onsets_s = even_s + onsets_s[0]
     zero_s = float(onsets_s[0])
@@ -102,19 +121,26 @@ def _texts(chunk: bytes) -> Iterator[_Text]:
 
 
 def _spans(texts: list[_Text], end_s: float) -> tuple[tuple[RhythmSpan, ...], tuple[str, ...]]:
-    changes = sorted({t.onset_s for t in texts if t.text.startswith("(") and not t.duration_s})
+    changes = [*sorted({text.onset_s for text in texts if text.is_change}), math.inf]
     spans: list[RhythmSpan] = []
-    unclear = 0
-    for onset_s, duration_s, text in texts:
-        if duration_s:
-            stop_s = onset_s + duration_s
-        elif text.startswith("("):
-            stop_s = next((change for change in changes if change > onset_s), math.inf)
-        else:
-            unclear += len(text) > 1  # one letter is a beat
+    unclear = unknown = 0
+    for text in texts:
+        if not text.rhythm:
+            unknown += text.text != "("
             continue
-        start_s, stop_s = max(onset_s, 0.0), min(stop_s, end_s)
+        if text.duration_s:
+            stop_s = text.onset_s + text.duration_s
+        elif text.is_change:
+            stop_s = changes[bisect_right(changes, text.onset_s)]
+        else:
+            unclear += len(text.text) > 1  # one letter is a beat
+            continue
+        start_s, stop_s = max(text.onset_s, 0.0), min(stop_s, end_s)
         if start_s < stop_s:
-            spans.append(RhythmSpan(start_s, stop_s, text.removeprefix("(")))
-    notes = [f"{unclear} annotations name a rhythm, but not how long it lasts; ignored"]
-    return tuple(spans), tuple(notes if unclear else ())
+            spans.append(RhythmSpan(start_s, stop_s, text.rhythm))
+    notes = []
+    if unclear:
+        notes.append(f"{unclear} annotations name a rhythm, but not how long it lasts; ignored")
+    if unknown:
+        notes.append(f"{unknown} annotations change to a rhythm that is not known; none is claimed")
+    return tuple(spans), tuple(notes)

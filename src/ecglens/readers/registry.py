@@ -104,7 +104,8 @@ def open_record(
             ``rec.dat``.
         fs: sampling rate in Hz, only for a file that does not state one.
         annotator: ending of the WFDB annotation file to take rhythms from, such as ``"atr"``;
-            without it the usual ones are tried.
+            without it the usual ones are tried, and one that is damaged is noted (see
+            :meth:`ecglens.records.Recording.known_rhythms`).
         convention: how the WFDB record's database writes rhythms.
 
     Returns:
@@ -137,9 +138,9 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
 
     A WFDB record counts once, by its header, and so do files in one folder whose names differ
     only in the ending: the one that tells most of itself counts. Segments of a multi-segment
-    record, hidden files, tables of words (such as a list of labels), files of windows or features
-    that this program wrote, files of other programs and links that lead out of the folder do not
-    count.
+    record, headers of annotations without a signal, hidden files, tables of words (such as a list
+    of labels), files of windows or features that this program wrote, files of other programs and
+    links that lead out of the folder do not count.
 
     Returns:
         Sorted paths that :func:`read_record` takes.
@@ -153,8 +154,13 @@ def find_records(folder: str | os.PathLike[str]) -> list[Path]:
         raise RecordError(f"cannot look for records in {top}: it is {what}; give a folder")
     files = list(_visible_files(top))
     headers = [path for path in files if path.suffix.lower() == ".hea"]
-    parts = {part for header in headers for part in wfdb_header.parts_of(header)}
-    found = {header.with_suffix(""): header for header in headers if header not in parts}
+    parts_of = {header: wfdb_header.parts_of(header) for header in headers}
+    parts = {part for found in parts_of.values() for part in found}
+    found = {
+        header.with_suffix(""): header
+        for header in headers
+        if header not in parts and (parts_of[header] or not wfdb_header.says_no_signal(header))
+    }
     taken = parts | set(headers)
     candidates = [
         (known, path) for path in files if path not in taken and (known := _format_of(path))

@@ -48,6 +48,7 @@ class RecordSource(Recording):
     database: str = ""
     rhythms: tuple[RhythmSpan, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: str = ""
 
     def __post_init__(self) -> None:
         self._complete()
@@ -80,6 +81,7 @@ class RecordSource(Recording):
             database=self.database,
             rhythms=self.rhythms,
             notes=self.notes,
+            unread=self.unread,
         )
 
 

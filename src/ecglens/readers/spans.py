@@ -10,7 +10,7 @@ from ecglens.records import RhythmSpan
 
 def cut_out(spans: Iterable[RhythmSpan], over: Sequence[RhythmSpan]) -> list[RhythmSpan]:
     """Return what is left of spans outside others, whatever lead those are of."""
-    holes = _merged(over)
+    holes = merged((span.start_s, span.end_s) for span in over)
     left: list[RhythmSpan] = []
     for span in spans:
         at = span.start_s
@@ -32,12 +32,12 @@ def fill_between(
     return cut_out([RhythmSpan(start_s, end_s, rhythm)], spans) if start_s < end_s else []
 
 
-def _merged(spans: Iterable[RhythmSpan]) -> list[tuple[float, float]]:
-    """Return the stretches that spans cover, in order and apart from each other."""
-    stretches: list[tuple[float, float]] = []
-    for start, end in sorted((span.start_s, span.end_s) for span in spans):
-        if stretches and start <= stretches[-1][1]:
-            stretches[-1] = (stretches[-1][0], max(end, stretches[-1][1]))
+def merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return what stretches (start, end) cover together, in order and apart from each other."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(stretches):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            stretches.append((start, end))
-    return stretches
+            found.append((start, end))
+    return found

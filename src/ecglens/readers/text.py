@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecglens.errors import RecordError
-from ecglens.readers.assembly import MAX_LEADS, LeadName, choose_leads, make_source
+from ecglens.readers.assembly import MAX_LEADS, LeadName, choose_leads, make_source, most_values
 from ecglens.readers.source import ArraySamples, RecordSource
 from ecglens.readers.timing import UNIT_IN_BRACKETS, read_timing
 
@@ -45,7 +45,8 @@ def open_text(path: Path, fs: float | None) -> RecordSource:
     decimal commas. A header row may name the leads and their units (``II (uV)``, ``ecg_mV``); mV
     is assumed otherwise. A column named ``time``, ``t``, ``seconds`` or the like gives the
     sampling rate; so may a column without a name that rises evenly, which is never a lead (see
-    :func:`ecglens.readers.timing.read_timing`). Empty cells and ``nan`` are missing samples.
+    :func:`ecglens.readers.timing.read_timing`). Empty cells and ``nan`` are missing samples; so are
+    blank lines between the rows of a single column, unless one stands between all rows.
 
     Args:
         path: the file.
@@ -80,7 +81,8 @@ def holds_numbers(path: Path) -> bool:
     """Tell whether the first rows of a file are numbers, as a recording's are; never raises."""
     try:
         layout = _probe(path)
-        rows = itertools.islice(_rows(path, layout), PROBE_LINES)
+        filled = ((line, cells) for line, cells in _rows(path, layout) if cells)
+        rows = itertools.islice(filled, PROBE_LINES)
         return bool([_numbers(path, line, cells, layout) for line, cells in rows])
     except (RecordError, OSError, csv.Error):
         return False
@@ -93,12 +95,13 @@ def _probe(path: Path) -> _Layout:
     with path.open("rb") as file:
         if b"\0" in file.read(PROBE_BYTES):
             raise RecordError(f"{path} is not text; a table must be saved as UTF-8 text")
-    lines = [line for _, line in itertools.islice(_lines(path), PROBE_LINES)]
+    filled = (line for _, line in _lines(path) if line.strip())
+    lines = list(itertools.islice(filled, PROBE_LINES))
     if not lines:
         raise RecordError(f"{path} has no rows; a record needs at least one sample")
     delimiter = _sniff(lines)
     first = _split(lines[0], delimiter)
-    named = not any(_is_number(cell) for cell in first) and any(first)
+    named = not any(_is_number(cell) for cell in first) and not all(map(_is_missing, first))
     sample = [cell for line in lines[named:] for cell in _split(line, delimiter)]
     if named and not delimiter and len(sample) == len(lines) - 1:
         first = [_bare(lines[0])]  # one column, whose name may hold white space
@@ -132,8 +135,12 @@ def _is_number(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell.replace(",", ".")))
 
 
+def _is_missing(cell: str) -> bool:
+    return cell.casefold() in MISSING_WORDS
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the numbers and texts of lines that are neither blank nor comments."""
+    """Yield the numbers and texts of lines that are no comments."""
     with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
         for number in itertools.count(1):
             line = file.readline(MAX_LINE_CHARACTERS)
@@ -146,36 +153,67 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     f"{path}, line {number} has over {MAX_LINE_CHARACTERS} characters; a row is "
                     "one sample of every lead"
                 )
-            if line.strip() and not line.startswith("#"):
+            if not line.startswith("#"):
                 yield number, line.rstrip("\r\n")
 
 
 def _rows(path: Path, layout: _Layout) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line numbers and cells of the rows below the header."""
-    lines = itertools.islice(_lines(path), 1 if layout.names else 0, None)
+    """Yield the line numbers and cells of the rows below the header; a blank line has no cells."""
+    lines = _lines(path)
+    if layout.names:
+        next((line for _, line in lines if line.strip()), None)
     for number, line in lines:
         if '"' in line and layout.delimiter:
             yield number, _split(line, layout.delimiter)
-        else:
-            yield number, line.split(layout.delimiter or None)
+            continue
+        cells = line.split(layout.delimiter or None)
+        # Tabs alone are a row without samples, where they are as many as in others.
+        yield number, cells if len(cells) > 1 or line.strip() else []
 
 
 def _read_table(path: Path, layout: _Layout) -> npt.NDArray[np.float64]:
     """Return the numbers, shape (n_rows, n_columns)."""
     width = len(layout.names)
     flat = array("d")
+    n_rows = blank = 0
+    between: set[int] = set()  # how many blank lines stand between two rows
     for number, cells in _rows(path, layout):
         width = width or len(cells)
+        stray = layout.delimiter == "\t" and len(cells) != width and not any(cells)
+        if not cells or stray:
+            blank += n_rows > 0
+            continue
         if len(cells) != width:
             raise RecordError(
                 f"{path}, line {number} has {len(cells)} values where {width} are expected; "
                 "every row needs one value per column, and decimal commas need semicolons or tabs "
                 "between columns"
             )
+        if width == 1 and n_rows:
+            between.add(blank)
+            if blank:
+                _leave_out(path, flat, blank, n_rows)
         flat.extend(_numbers(path, number, cells, layout))
+        n_rows, blank = n_rows + 1, 0
     if not flat:
         raise RecordError(f"{path} has no rows of numbers; a record needs at least one sample")
-    return np.frombuffer(flat, dtype=np.float64).reshape(-1, width)
+    # Where a blank line follows every row, lines were ended twice.
+    step = between.pop() + 1 if len(between) == 1 else 1
+    return np.frombuffer(flat, dtype=np.float64).reshape(-1, width)[::step]
+
+
+def _leave_out(path: Path, flat: array[float], n_samples: int, n_rows: int) -> None:
+    """Append missing samples to the values of so many rows.
+
+    Raises:
+        RecordError: they would be far more than the rows.
+    """
+    most = most_values(n_rows)
+    if len(flat) + n_samples > most:
+        raise RecordError(
+            f"{path} has over {most} rows, most of them blank; save only the part with samples"
+        )
+    flat.extend(itertools.repeat(math.nan, n_samples))
 
 
 def _numbers(path: Path, line: int, cells: Sequence[str], layout: _Layout) -> list[float]:
@@ -190,7 +228,7 @@ def _numbers(path: Path, line: int, cells: Sequence[str], layout: _Layout) -> li
 
 def _number(path: Path, line: int, cell: str, layout: _Layout) -> float:
     plain = _bare(cell)
-    if plain.casefold() in MISSING_WORDS:
+    if _is_missing(plain):
         return math.nan
     if layout.decimal_comma:
         plain = plain.replace(",", ".")

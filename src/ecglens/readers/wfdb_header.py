@@ -100,6 +100,16 @@ def read_header(path: Path) -> Header:
     return Header(path, fs, n_frames, signals=tuple(signals), notes=tuple(notes))
 
 
+def says_no_signal(path: Path) -> bool:
+    """Tell whether a header is that of annotations alone; never raises."""
+    try:
+        tokens = _lines(path)[0].split()
+    except (RecordError, IndexError):
+        return False
+    named = _RECORD_NAME.fullmatch(tokens[0]) is not None
+    return named and len(tokens) > 1 and not tokens[1].strip("0")
+
+
 def parts_of(path: Path) -> list[Path]:
     """Return the headers of a record's segments and its signal files, which may not be there.
 

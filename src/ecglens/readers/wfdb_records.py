@@ -48,7 +48,7 @@ def open_wfdb(
         convention: how the database writes rhythms.
 
     Raises:
-        RecordError: the header, a signal file or the annotation file is missing or damaged.
+        RecordError: the header, a signal file or the named annotation file is missing or damaged.
     """
     header = read_header(path)
     parts = _parts(header)
@@ -65,21 +65,23 @@ def open_wfdb(
     if any(line.storage == DIFFERENCES for part in parts for line in part.header.signals):
         whole = samples.read(0, samples.n_samples, range(len(kept)))
         samples = ArraySamples(lambda: whole, range(len(kept)))
-    rhythms, said = read_rhythms(
+    annotated = read_rhythms(
         path,
         frame_fs,
         samples.n_samples / rate,
         annotator,
         convention=convention,
         leads=[lead.name for lead in names],
+        signals=[line.file for part in parts for line in part.header.signals],
     )
     return make_source(
         path,
         samples,
         [_in_mv(names[i]) for i in kept],
         rate,
-        notes=[*header.notes, *notes, *said],
-        rhythms=rhythms,
+        notes=[*header.notes, *notes, *annotated.notes],
+        rhythms=annotated.rhythms,
+        unread=annotated.unread,
         look=any(_may_overflow(line) for part in parts for line in part.header.signals),
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ecglens.errors import RecordError, UsageError
 from ecglens.guarded import kind_of
@@ -44,6 +45,14 @@ class Convention:
 USUAL = Convention()
 
 
+class Annotated(NamedTuple):
+    """Spans in order of time, notes, and why an annotation file cannot be read (or ``""``)."""
+
+    rhythms: Sequence[RhythmSpan] = ()
+    notes: Sequence[str] = ()
+    unread: str = ""
+
+
 def read_rhythms(
     header: Path,
     frame_fs: float,
@@ -52,7 +61,8 @@ def read_rhythms(
     *,
     convention: Convention = USUAL,
     leads: Sequence[str] = (),
-) -> tuple[list[RhythmSpan], list[str]]:
+    signals: Sequence[str] = (),
+) -> Annotated:
     """Read the rhythms of a record.
 
     A rhythm lasts from its annotation to the next one or to the end of the record; before the
@@ -61,6 +71,9 @@ def read_rhythms(
     over the rhythm; those of one lead are spans of this lead, and in the other leads nothing is
     claimed meanwhile (see :mod:`ecglens.readers.wfdb_episodes`).
 
+    Where no file was asked for, one that is damaged is said of and nothing is claimed: the signal
+    is of use without it.
+
     Args:
         header: the record's header; annotation files lie beside it under the same stem.
         frame_fs: clock of the annotations in Hz, where the file does not state its own.
@@ -68,12 +81,10 @@ def read_rhythms(
         annotator: ending of the file; None takes the first of the convention's that holds rhythms.
         convention: how the database writes rhythms.
         leads: names of all signals in the header's order, by whose number ST notes name them.
-
-    Returns:
-        Spans in order of time, and notes.
+        signals: files that hold the record's samples, whatever they are called.
 
     Raises:
-        RecordError: the named file is missing, or one is damaged.
+        RecordError: the named file is missing or damaged.
         UsageError: ``annotator`` is not a file ending.
     """
     if annotator is not None:
@@ -84,18 +95,24 @@ def read_rhythms(
                 f"no annotation file {header.stem}.{annotator} beside {header}; leave annotator "
                 "out or name another"
             )
-    for ending in (annotator,) if annotator else convention.annotators:
-        if kind_of(header.with_suffix(f".{ending}")):
-            marks = read_marks(header, ending, frame_fs)
-            spans, notes = _spans(marks, duration_s, convention, leads)
-            if spans:
-                return spans, notes
-    return [], []
+        return _spans(read_marks(header, annotator, frame_fs), duration_s, convention, leads)
+    for ending in convention.annotators:
+        name = f"{header.stem}.{ending}"
+        if name in signals or not kind_of(header.with_name(name)):
+            continue
+        try:
+            found = _spans(read_marks(header, ending, frame_fs), duration_s, convention, leads)
+        except RecordError as error:
+            note = f"the annotation file {name} cannot be read; no rhythm is taken from it"
+            return Annotated(notes=[note], unread=str(error))
+        if found.rhythms:
+            return found
+    return Annotated()
 
 
 def _spans(
     marks: Sequence[Mark], duration_s: float, convention: Convention, leads: Sequence[str]
-) -> tuple[list[RhythmSpan], list[str]]:
+) -> Annotated:
     last_s = max((mark.time_s for mark in marks), default=0.0)
     end_s = min(last_s, duration_s) if convention.to_last_mark else duration_s
     changes = [(m.time_s, _name(m, convention)) for m in marks if _is_rhythm(m)]
@@ -113,7 +130,8 @@ def _spans(
         spans += fill_between(spans, marks[0].time_s, min(last_s, duration_s), convention.elsewhere)
     late += late_vf
     notes = [f"{late} rhythm annotations behind the end of the record are ignored"] if late else []
-    return sorted(spans, key=lambda span: (span.start_s, span.end_s, span.lead)), notes
+    in_order = sorted(spans, key=lambda span: (span.start_s, span.end_s, span.lead))
+    return Annotated(in_order, notes)
 
 
 def _between(

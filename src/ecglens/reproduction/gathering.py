@@ -160,7 +160,8 @@ def _cut(planned: Planned, label_map: LabelMap, telling: Telling) -> Windows | N
         for name in planned.records
     ]
     # What the map does not know is an error; a database without any window is none.
-    classes = [label_map.class_of(span.rhythm) for record in records for span in record.rhythms]
+    spans = [span for record in records for span in record.known_rhythms()]
+    classes = [label_map.class_of(span.rhythm) for span in spans]
     if not any(classes):
         return None
     with telling.steps(f"windows of {source.database}") as step:

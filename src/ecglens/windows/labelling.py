@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ecglens.errors import WindowError
+from ecglens.errors import UsageError, WindowError, suggest
 from ecglens.labels import LabelMap
+from ecglens.readers.spans import merged
 from ecglens.records import Recording
 from ecglens.signals import unreadable_reasons
 from ecglens.windows.cutting import WindowRule, cut_record
@@ -36,20 +38,23 @@ def make_windows(
         label_map: from rhythms to classes.
         rule: how to cut; ten seconds without overlap at 125 Hz by default.
         subjects: the person of each record by record id, for collections where several records
-            are of one person; others keep the subject their reader and database give.
+            are of one person; others keep the subject their reader and database give. It may
+            name records that are not among these.
         progress: called after each record with the number of windows it gave.
 
     Raises:
         WindowError: no record gave a window, or the map does not know a rhythm.
+        RecordError: the annotation of a record is damaged.
+        UsageError: ``subjects`` names none of the records, or misspells one.
     """
     rule = rule or WindowRule()
     parts: list[Windows] = []
     rhythms: set[str] = set()
     left_out: Counter[str] = Counter()
-    n_records = 0
+    names: list[str] = []
     for record in records:
-        n_records += 1
-        rhythms.update(span.rhythm for span in record.rhythms)
+        names.append(record.record_id)
+        rhythms.update(span.rhythm for span in record.known_rhythms())
         part = _labelled(record, label_map, rule, left_out)
         if part is not None and subjects and record.record_id in subjects:
             part = replace(part, subjects=np.full(len(part), subjects[record.record_id]))
@@ -57,15 +62,39 @@ def make_windows(
             parts.append(part)
         if progress is not None:
             progress(record, 0 if part is None else len(part))
+    _check_subjects(subjects or {}, names)
     if not parts:
         found = ", ".join(sorted(rhythms)) or "none"
         lost = ", ".join(f"{n} {what}" for what, n in left_out.items()) or "nothing"
         raise WindowError(
-            f"{n_records} record(s) gave no window of the classes {', '.join(label_map.classes)}: "
+            f"{len(names)} record(s) gave no window of the classes {', '.join(label_map.classes)}: "
             f"rhythms annotated are {found}; left out: {lost}; "
             "check the annotations, the label map, the length and the signal"
         )
     return concatenate_windows(parts)
+
+
+def _check_subjects(subjects: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse names that miss their record, which would then count as a person of its own."""
+    unknown = sorted(set(subjects) - set(names))
+    alone = {_plain(name): name for name in names if name not in subjects}
+    for name in unknown:
+        if _plain(name) in alone:
+            raise UsageError(
+                f"subjects: no record is called {name!r}; did you mean {alone[_plain(name)]!r}? "
+                "records are named without folder and ending"
+            )
+    if names and unknown and len(unknown) == len(subjects):
+        raise UsageError(
+            f"subjects: none of the {len(unknown)} names is that of a record, as {unknown[0]!r}"
+            f"{suggest(unknown[0], names)}; the first record is {names[0]!r}"
+        )
+
+
+def _plain(name: str) -> str:
+    """Return what people and spreadsheets leave of a record's name: ``"db/00735.hea"``, ``735``."""
+    bare = re.sub(r"\.[A-Za-z]\w*$", "", re.split(r"[/\\]", name.strip())[-1])
+    return bare.casefold().lstrip("0")
 
 
 def _labelled(
@@ -122,9 +151,11 @@ def _labels(
         return np.full(len(start_s), "")
     classes = sorted({label for _, _, label in spans})
     cover = np.zeros((len(start_s), len(classes)))
-    for begin, end, label in spans:
-        shared = np.minimum(end, start_s + length_s) - np.maximum(begin, start_s)
-        cover[:, classes.index(label)] += np.clip(shared, 0, None)
+    for place, name in enumerate(classes):
+        # Time that two annotations give one class counts once.
+        for begin, end in merged((begin, end) for begin, end, label in spans if label == name):
+            shared = np.minimum(end, start_s + length_s) - np.maximum(begin, start_s)
+            cover[:, place] += np.clip(shared, 0, None)
     # Annotations sit on samples of another rate, so a whole window may miss 1 ms of cover.
     tolerance = 1e-3
     pure = cover.max(axis=1) >= purity * length_s - tolerance

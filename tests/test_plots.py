@@ -23,6 +23,7 @@ from ecglens.plots import (
     plot_timeline,
     plot_windows,
     render_figure,
+    render_inline,
     save_figure,
 )
 from ecglens.plots.style import NEUTRAL, PALETTE
@@ -197,6 +198,19 @@ def test_subjects_can_be_coloured_by_database(evaluation):
     assert colours == {colour.lower() for colour in PALETTE[:2]}
     with pytest.raises(UsageError, match="colour_by must be 'class' or 'database', got 'lead'"):
         plot_subjects(evaluation.results["pooled"], colour_by="lead")
+
+
+def test_names_are_no_formulas(evaluation):
+    result = evaluation.results["pooled"]
+    rows = [SimpleNamespace(**row.to_dict()) for row in result.per_subject[:5]]
+    for number, row in enumerate(rows):
+        row.subject = f"p${number}_$"  # a formula that cannot be set
+    few = SimpleNamespace(
+        per_subject=rows, classes=result.classes, accuracy=result.accuracy, title="of $x_$"
+    )
+    for kind in ("png", "svg", "pdf"):
+        assert render_figure(plot_subjects(few), kind)
+    assert all(f"p${number}_$" in render_inline(plot_subjects(few)) for number in range(5))
 
 
 def test_many_subjects_are_counted_instead_of_named(evaluation):

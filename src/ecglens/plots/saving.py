@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ecglens.errors import UsageError, suggest
 from ecglens.files import write_atomically
@@ -61,12 +62,23 @@ def render_figure(figure: Figure, kind: str = "png") -> bytes:
             f"a figure cannot be a {kind!r}; choose from {', '.join(_METADATA)}"
             f"{suggest(kind, _METADATA)}"
         )
-    FigureCanvasAgg(figure)
+    _prepare(figure)
     content = io.BytesIO()
     # The salt replaces random names inside an SVG; it is in force for this call alone.
     with matplotlib.rc_context({"svg.hashsalt": "ecglens"}):
         figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=_METADATA[kind])
     return content.getvalue()
+
+
+def _prepare(figure: Figure) -> None:
+    """Give a figure something to be drawn on, and take its texts as they are.
+
+    Matplotlib reads what stands between two dollar signs as a formula, and names may hold such.
+    """
+    FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        if isinstance(text, Text):
+            text.set_parse_math(False)
 
 
 def render_inline(figure: Figure) -> str:
@@ -79,7 +91,7 @@ def render_inline(figure: Figure) -> str:
         figure: a figure of one of the ``plot_`` functions.
     """
     content = io.BytesIO()
-    FigureCanvasAgg(figure)
+    _prepare(figure)
     with matplotlib.rc_context({"svg.hashsalt": "ecglens", "svg.fonttype": "none"}):
         figure.savefig(content, format="svg", transparent=True, metadata=_METADATA["svg"])
     svg = content.getvalue().decode()

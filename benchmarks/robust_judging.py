@@ -49,6 +49,8 @@ def faults_of_words(ran: Ran, *, as_json: bool) -> Iterator[str]:
     yield from _faults_of_lines(ran.code, ran.err.splitlines())
     if "Traceback" in ran.err:
         yield "a traceback"
+    if "a fault of ecglens" in ran.err:
+        yield "a fault that was caught at the last moment"
     if strange := _STRANGE.search(ran.err) or _STRANGE.search(ran.out):
         yield f"a character that may do harm to a terminal: {strange[0]!r}"
     if as_json and ran.code == 0:

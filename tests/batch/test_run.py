@@ -313,6 +313,27 @@ def test_a_record_beyond_memory_fails_alone(
     assert c.status == "done"
 
 
+def test_a_fault_of_the_program_costs_one_record_alone(
+    model_file: Path, records: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecglens.batch.work import Judge
+
+    judge = Judge._judge
+
+    def faulty(self: Judge, record: Any, *rest: Any) -> Any:
+        if record.record_id == "a":
+            raise ZeroDivisionError("division by zero")
+        return judge(self, record, *rest)
+
+    monkeypatch.setattr(Judge, "_judge", faulty)
+    first, _, last = predict_files(model_file, records, tmp_path / "out")
+    assert (first.status, last.status) == ("failed", "done")
+    assert str(first.error) == (
+        f"{records[0]} met a fault of ecglens, ZeroDivisionError: division by zero; please report "
+        "it with the recording"
+    )
+
+
 def test_a_record_a_little_shorter_than_a_window_is_judged_and_drawn(
     model_file: Path, tmp_path: Path
 ) -> None:

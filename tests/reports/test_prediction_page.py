@@ -47,8 +47,20 @@ def test_the_headline_says_the_most_urgent_first() -> None:
     assert text == (
         "VF 10 s (1.0 % of readable time) in one episode; AF 6 min (36 % of readable time) in 2 "
         "episodes, longest 5 min; no ST. The rest is N 10 min 10 s (61 %), inconclusive 20 s "
-        "(2.0 %). 1 min 40 s (9.1 % of the recording) could not be read."
+        "(2.0 %). 1 min 40 s (9.1 % of the time judged) could not be read."
     )
+
+
+def test_what_is_set_against_a_class_is_background_as_the_normal_rhythm_is() -> None:
+    labels = ["AF", *["N"] * 20, "AF"]
+    timeline = timeline_of(labels)
+    other = np.where(timeline.labels == "N", "other", timeline.labels)
+    timeline = replace(timeline, classes=("AF", "other", "ST", "VF"), labels=other)
+    assert plain(headline(timeline.summary())) == (
+        "AF 20 s (9.1 % of readable time) in 2 episodes, longest 10 s; no VF or ST. "
+        "The rest is other 3 min 20 s (91 %)."
+    )
+    assert [one.episode.label for one in ranked(timeline)] == ["AF", "AF", "other"]
 
 
 def test_the_headline_of_nothing_found_and_of_nothing_read() -> None:

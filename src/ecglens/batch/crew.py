@@ -135,10 +135,9 @@ class _Crew:
             if self._waiting and not self._workers:
                 raise EcglensError(f"a process ended with {how} before it began; use fewer jobs")
             return None
-        error = RecordError(
-            f"the process that judged {worker.task.path} ended with {how}, as for want of memory; "
-            "use fewer jobs"
-        )
+        killed = hasattr(signal, "SIGKILL") and code == -signal.SIGKILL
+        cure = ", as for want of memory; use fewer jobs" if killed else "; judge it alone"
+        error = RecordError(f"the process that judged {worker.task.path} ended with {how}{cure}")
         if self._waiting:
             self.hire()
         return worker.task, RecordingResult(

@@ -43,7 +43,7 @@ from ecglens.readers import RecordSource
 from ecglens.records import check_fs
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.predictions import SUMMARY, Tables, save_prediction
-from ecglens.reports.words import NORMAL
+from ecglens.reports.words import BACKGROUND
 from ecglens.threads import one_blas_core
 from ecglens.windows import LeadChoice
 
@@ -52,6 +52,8 @@ Told = Callable[[int, int], None]
 CONTENT = "recording_sha256"
 RECORDING = "recording"
 
+# What only a mistake in the program raises; it must not cost the other recordings.
+_OURS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LONG_TO_HASH = 1 << 30
 _LOOKS = ("tables", "explained")
 """Settings that decide what files look like, not how windows are judged."""
@@ -165,6 +167,12 @@ class Judge:
         except MemoryError:
             failure = RecordError(f"{task.path} needs more memory than there is; cut it up")
             return RecordingResult(task.path, task.name, "failed", error=failure)
+        except _OURS as error:
+            failure = RecordError(
+                f"{task.path} met a fault of ecglens, {type(error).__name__}: {error}; please "
+                "report it with the recording"
+            )
+            return RecordingResult(task.path, task.name, "failed", error=failure)
 
     def _run(self, task: Task, told: Told) -> RecordingResult:
         results = self.results
@@ -231,7 +239,7 @@ class Judge:
 
         def explain(episode: Episode) -> Figure | str | None:
             nonlocal left
-            if left == 0 or episode.label in (NORMAL, INCONCLUSIVE, UNREADABLE):
+            if left == 0 or episode.label in (*BACKGROUND, INCONCLUSIVE, UNREADABLE):
                 return None
             try:
                 found = explain_episode(self.model, record, timeline, episode)

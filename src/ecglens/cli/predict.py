@@ -223,4 +223,11 @@ def _head(summary: Any) -> str:
 
 
 def _shares(summary: Any) -> str:
-    return ", ".join(f"{label} {part:.1%}" for label, part in summary["share"].items() if part > 0)
+    from ecglens.prediction import UNREADABLE
+
+    share = dict(summary["share"])
+    unreadable = share.pop(UNREADABLE)
+    parts = ", ".join(f"{label} {part:.1%}" for label, part in share.items() if part > 0)
+    if not unreadable:
+        return parts
+    return f"unreadable {unreadable:.1%}" + (f"; of the rest {parts}" if parts else "")

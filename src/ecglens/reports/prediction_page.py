@@ -33,8 +33,8 @@ from ecglens.reports.strips import clock
 from ecglens.reports.timelines import rhythm_strip
 from ecglens.reports.trends import trend_plot
 from ecglens.reports.words import (
+    BACKGROUND,
     CLASS_NAMES,
-    NORMAL,
     RESEARCH_USE,
     duration,
     per_cent,
@@ -89,7 +89,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         nothing = f"Nothing could be judged: all {duration(summary['covered_s'])} are unreadable."
         return " ".join(filter(None, (*_silence(summary), nothing)))
     burden, seconds, share = summary["burden"], summary["seconds"], summary["share"]
-    classes = [label for label in burden if label not in (INCONCLUSIVE, UNREADABLE, NORMAL)]
+    classes = [label for label in burden if rank_of(label) < rank_of(INCONCLUSIVE)]
     classes.sort(key=lambda label: (rank_of(label), -seconds[label], label))
     parts = [_found(label, burden[label], seconds[label], share[label]) for label in classes]
     none = [label for label in classes if not seconds[label]]
@@ -98,7 +98,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         said.append(f"no {' or '.join(filter(None, (', '.join(none[:-1]), none[-1])))}")
     rest = [
         f"{label} {duration(seconds[label])} ({per_cent(share[label])})"
-        for label in (NORMAL, INCONCLUSIVE)
+        for label in (*BACKGROUND, INCONCLUSIVE)
         if seconds.get(label)
     ]
     sentences = [*_silence(summary), "; ".join(said)] if said else _silence(summary)
@@ -106,7 +106,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         sentences.append(f"{'The rest is ' if said else ''}{', '.join(rest)}")
     if seconds[UNREADABLE]:
         sentences.append(
-            f"{duration(seconds[UNREADABLE])} ({per_cent(share[UNREADABLE])} of the recording) "
+            f"{duration(seconds[UNREADABLE])} ({per_cent(share[UNREADABLE])} of the time judged) "
             "could not be read"
         )
     return " ".join(f"{text[0].upper()}{text[1:].removesuffix('.')}." for text in sentences)
@@ -143,7 +143,8 @@ def _opening(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
     spread = "no beats found" if rate["p5"] is None else f"{rate['p5']:.0f} to {rate['p95']:.0f}"
     yield Tiles(
         (
-            Tile(duration(summary["duration_s"]), "recorded", f"{per_cent(readable)} readable"),
+            Tile(duration(summary["duration_s"]), "recorded",
+                 f"{per_cent(readable)} of the windows readable"),
             Tile(beats, "heart rate, median", f"{spread}, 5th to 95th percentile"
                  if rate["p5"] is not None else spread),
             Tile("–" if quality["median"] is None else f"{quality['median']:.2f}",

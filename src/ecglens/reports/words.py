@@ -9,6 +9,10 @@ RESEARCH_USE = "Research use only. ecglens is not a medical device; not for diag
 NORMAL = "N"
 """Its stretches are what lies between episodes."""
 
+BACKGROUND = (NORMAL, "other")
+"""What is not looked for: the normal rhythm, and what the maps ``af`` and ``shockable`` set against
+their class."""
+
 CLASS_NAMES = {
     "N": "normal rhythm",
     "AF": "atrial fibrillation",
@@ -23,11 +27,11 @@ _URGENT = ("VF", "VFL", "VFIB")
 def rank_of(label: str) -> int:
     """Return how soon a label is to be seen: 0 for ventricular fibrillation, 4 for the unreadable.
 
-    Classes come after it, then what is inconclusive, then the normal rhythm.
+    Classes come after it, then what is inconclusive, then the background.
     """
     if label in _URGENT:
         return 0
-    return {INCONCLUSIVE: 2, NORMAL: 3, UNREADABLE: 4}.get(label, 1)
+    return {INCONCLUSIVE: 2, UNREADABLE: 4, **dict.fromkeys(BACKGROUND, 3)}.get(label, 1)
 
 
 def duration(seconds: float) -> str:

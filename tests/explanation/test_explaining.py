@@ -17,6 +17,7 @@ from ecglens.explanation import (
     explain_window,
 )
 from ecglens.models import RhythmModel
+from ecglens.plots import plot_explanation
 from ecglens.prediction import Episode, predict_record
 from ecglens.records import Record
 from ecglens.windows import Windows
@@ -302,6 +303,15 @@ class TestRecords:
         found = explain_record(model, short, 0.0)
         assert (found.start_s, found.end_s) == (0.0, model.length_s)
         assert np.isfinite(found.signal).all()
+
+    def test_the_unit_is_that_of_the_lead(self, model: RhythmModel, record: Record) -> None:
+        row = record.lead_index("II")
+        leads = list(record.leads)
+        leads[row] = replace(leads[row], unit="adu")
+        assert explain_record(model, record, 0.0, lead="II").unit == record.leads[row].unit
+        found = explain_record(model, replace(record, leads=tuple(leads)), 0.0, lead="II")
+        assert found.unit == "adu"
+        assert plot_explanation(found).axes[0].get_ylabel() == "adu"
 
     def test_short_records_and_unknown_leads_are_refused(
         self, model: RhythmModel, record: Record

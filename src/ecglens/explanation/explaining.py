@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +65,14 @@ class Explanation:
             evenly spaced.
         times_s: middle of the columns in the record's seconds, shape (width,).
         method: ``"activation"`` or ``"occlusion"``.
-        signal: the window in mV, short gaps bridged, shape (n_samples,).
+        signal: the window, short gaps bridged, shape (n_samples,).
         fs: its rate in Hz.
         start_s: its start in the record in seconds.
         record_id: of the record, ``""`` where none was named.
         lead: of the record, likewise.
         lags_s: of the rows of the correlogram, if there are any, below the spectrogram, rising. A
             column of it tells of more time than its place: of all that is compared.
+        unit: of the signal.
     """
 
     label: str
@@ -89,6 +90,7 @@ class Explanation:
     record_id: str = ""
     lead: str = ""
     lags_s: Floats = field(default_factory=lambda: np.empty(0))
+    unit: str = "mV"
 
     @property
     def time_course(self) -> Floats:
@@ -353,7 +355,7 @@ def explain_record(
         )
     row = record.lead_index(lead)
     first, n_samples = _place(model, record, start_s)
-    return explain_window(
+    explanation = explain_window(
         model,
         read_padded(record, first, first + n_samples, [row])[0],
         record.fs,
@@ -363,3 +365,4 @@ def explain_record(
         record_id=record.record_id,
         lead=record.lead_names[row],
     )
+    return replace(explanation, unit=record.leads[row].unit)

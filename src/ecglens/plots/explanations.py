@@ -79,7 +79,7 @@ def _draw_ecg(axes: Axes, explanation: Explanation) -> None:
     low, high = float(explanation.signal.min()), float(explanation.signal.max())
     margin = 0.08 * (high - low)
     axes.set_ylim(low - margin, high + margin)
-    axes.set_ylabel("mV")
+    axes.set_ylabel(explanation.unit)
     tidy(axes, spines=()).tick_params(length=0)
 
 

@@ -67,6 +67,14 @@ class TestBand:
         assert edges["wide"] == 62.5
         assert 25 < edges["narrow"] < 40
 
+    @pytest.mark.parametrize("seconds", [2.5, 3.4, 6.5])
+    def test_a_step_is_a_hertz_whatever_the_length(self, seconds: float) -> None:
+        X = np.random.default_rng(0).normal(size=(40, 3000))
+        X = sosfiltfilt(butter(10, 25, fs=125, output="sos"), X)
+        whole = upper_edges(windows_of(X[:, 500:1750], np.full(40, "a")), 60.0)["a"]
+        some = X[:, 500 : 500 + round(seconds * 125)]
+        assert abs(upper_edges(windows_of(some, np.full(40, "a")), 60.0)["a"] - whole) <= 3
+
     def test_the_common_band_is_what_all_hold_and_no_more_than_20_hz(self) -> None:
         preset = IMAGE_PRESETS["salem2018"]
         rng = np.random.default_rng(0)

@@ -133,8 +133,12 @@ def test_the_settings_are_those_of_the_run() -> None:
         assert said["network"] in shown
         assert "5, over windows" in shown
         assert "DenseNet-161" not in shown
-    of_file = replace(found, settings={**found.settings, "windows from": "a file"}).assumptions
-    assert [row[1] for row in of_file[2:4]] == ["those of the file", "200, of a file"]
+    assert said["patterns"] == "atrial fibrillation, normal"
+    settings = {**found.settings, "windows from": "a file", "window, s": 6.5}
+    of_file = {name: here for name, here, _ in replace(found, settings=settings).assumptions}
+    assert of_file["databases"] == "those of the file"
+    assert of_file["windows"] == "200, of a file"
+    assert of_file["window"] == "6.5 s, as the file has them"
 
 
 def test_json_has_all_of_it() -> None:

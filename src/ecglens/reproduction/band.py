@@ -64,13 +64,13 @@ def _edge(X: npt.NDArray[np.float32], fs: float, range_db: float) -> float:
     signal = filled - filled.mean(axis=1, keepdims=True)
     power = np.abs(np.fft.rfft(signal * np.hanning(X.shape[1]), axis=1)) ** 2
     power /= power.sum(axis=1, keepdims=True)
-    per_hz = max(1, round(X.shape[1] / fs))
-    n_bins = power.shape[1] // per_hz
-    median = np.median(power, axis=0)[: n_bins * per_hz].reshape(n_bins, per_hz).mean(axis=1)
-    # The first bin is wander of the baseline.
+    whole_hz = np.fft.rfftfreq(X.shape[1], 1 / fs).astype(int)
+    steps, at = np.unique(whole_hz, return_inverse=True)  # short windows have none in some
+    median = np.bincount(at, np.median(power, axis=0)) / np.bincount(at)
+    # The first step is wander of the baseline.
     peak = 1 + int(np.argmax(median[1:]))
     below = np.flatnonzero(median[peak:] < median[peak] * 10 ** (-range_db / 10))
-    return float(peak + below[0]) if len(below) else fs / 2
+    return float(steps[peak + below[0]]) if len(below) else fs / 2
 
 
 def in_words(edges: Mapping[str, float]) -> str:

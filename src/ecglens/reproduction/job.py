@@ -273,6 +273,7 @@ def _settings(bench: Bench) -> dict[str, Any]:
         "windows from": "a file"
         if settings.windows is not None
         else ", ".join(dict.fromkeys(kinds)),
+        "window, s": round(bench.gathered.main.length_s, 3),
         "folds": settings.n_splits,
         "draws of people": settings.n_bootstrap,
         "seed": settings.random_state,

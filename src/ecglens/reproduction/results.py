@@ -96,7 +96,8 @@ class Reproduction:
         """Setting, what was taken, and whether the paper's abstract says so."""
         figures = self.best.of("pooled")
         n_windows = 0 if figures is None else figures.n_windows
-        return assumptions(self.settings, self.n_splits, n_windows)
+        components = [layer.n_components for layer in self.layers]
+        return assumptions(self.settings, self.n_splits, n_windows, self.classes, components)
 
     @property
     def sweep(self) -> Sweep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PAPER = (
@@ -14,6 +14,13 @@ PAPER_ACCURACY = 0.9723
 
 CLASSES = ("N", "AF", "VF", "ST")
 """The four patterns in the names of the label map ``rhythm4``."""
+
+_PATTERNS = {
+    "N": "normal",
+    "AF": "atrial fibrillation",
+    "VF": "ventricular fibrillation",
+    "ST": "ST change",
+}
 
 ASSUMPTIONS: tuple[tuple[str, str, str], ...] = (
     ("input", "spectrogram of the ECG", "abstract"),
@@ -70,7 +77,11 @@ text was not at hand."""
 
 
 def assumptions(
-    settings: Mapping[str, Any], n_splits: int, n_windows: int
+    settings: Mapping[str, Any],
+    n_splits: int,
+    n_windows: int,
+    classes: Sequence[str],
+    components: Sequence[int],
 ) -> tuple[tuple[str, str, str], ...]:
     """Return :data:`ASSUMPTIONS` with what a run took in the place of what it might have taken.
 
@@ -78,14 +89,23 @@ def assumptions(
         settings: of the run: its ``network``, ``weights``, and what its ``windows from`` are.
         n_splits: number of folds.
         n_windows: windows of the experiment.
+        classes: the patterns that were told apart.
+        components: principal components of each layer, at least one.
     """
+    kept = " to ".join(str(n) for n in sorted({min(components), max(components)}))
     taken = {
+        "patterns": ", ".join(_PATTERNS.get(name, name) for name in classes),
+        "dimension reduction": f"standard scores, {kept} principal components",
         "network": f"{settings['network']}, weights {settings['weights']}, frozen",
         "folds": f"{n_splits}, over windows",
         "windows": f"{n_windows:,}, classes as equal as they allow, spread over people",
     }
     if settings["windows from"] == "a file":
-        taken |= {"windows": f"{n_windows:,}, of a file", "databases": "those of the file"}
+        taken |= {
+            "windows": f"{n_windows:,}, of a file",
+            "databases": "those of the file",
+            "window": f"{settings.get('window, s', 10):g} s, as the file has them",
+        }
     return tuple((name, taken.get(name, here), status) for name, here, status in ASSUMPTIONS)
 
 

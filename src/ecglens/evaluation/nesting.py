@@ -76,26 +76,37 @@ def evaluate_nested(
     called, folds = np.empty_like(data.labels), np.empty(len(data.labels), dtype=np.int64)
     chosen: list[Choice] = []
     for number, (train, test) in enumerate(splits):
-        row = sweep_layers(
+        layer, pooling, name = _choose(
             {key: values[train] for key, values in arrays.items()},
             data.labels[train],
             data.subjects[train],
             heads=heads,
-            protocols=("subject",),
             n_splits=n_inner,
             random_state=random_state,
-            n_bootstrap=0,
             n_jobs=n_jobs,
-        ).best()
-        chosen.append((row.layer, row.pooling, row.head))
-        X, where = arrays[row.layer, row.pooling], f"fold {number + 1} of {n_splits}, nested"
-        head, _ = fitted_to(heads[row.head], X, *chosen[-1])
+        )
+        chosen.append((layer, pooling, name))
+        X, where = arrays[layer, pooling], f"fold {number + 1} of {n_splits}, nested"
+        head, _ = fitted_to(heads[name], X, layer, pooling, name)
         called[test] = fit_predict(head, X[train], data.labels[train], X[test], where)
         folds[test] = number
         if progress is not None:
             progress(number + 1, n_splits)
     result = summarise("subject", data, data.classes, called, folds, n_bootstrap, random_state)
     return NestedEvaluation(result, tuple(chosen))
+
+
+def _choose(
+    features: Mapping[FeatureKey, npt.NDArray[Any]],
+    labels: npt.NDArray[np.str_],
+    subjects: npt.NDArray[np.str_],
+    **options: Any,
+) -> Choice:
+    """Return what has the best subject-wise macro-F1; options are those of the sweep."""
+    row = sweep_layers(
+        features, labels, subjects, protocols=("subject",), n_bootstrap=0, **options
+    ).best()
+    return row.layer, row.pooling, row.head
 
 
 def _checked(

@@ -190,13 +190,7 @@ def explain_window(
     image = model.extractor.draw(window[None], fs)
     measures = model.extractor.measure(window[None], fs)
     features = model.extractor.run_images(image, measures)
-    exact = None if method == "occlusion" else _activation(model, image, column)
-    if exact is None and method == "activation":
-        raise UsageError(_no_activation(model))
-    heat, baseline = exact or (
-        occlusion(model.extractor, model.head, image, column, measures=measures),
-        None,
-    )
+    heat, baseline = _heat(model, image, measures, column, method)
     width = image.shape[-1]
     return Explanation(
         label=model.classes[column],
@@ -207,7 +201,7 @@ def explain_window(
         image=image[0, 0],
         frequencies_hz=model.recipe.image.row_hz(),
         times_s=start_s + (np.arange(width) + 0.5) / width * len(window) / fs,
-        method="occlusion" if exact is None else "activation",
+        method="occlusion" if baseline is None else "activation",
         signal=fill_gaps(np.where(np.isfinite(window), window, np.nan)),
         fs=fs,
         start_s=start_s,
@@ -252,6 +246,26 @@ def class_index(model: RhythmModel, label: str) -> int:
             f"it has {', '.join(model.classes)}"
         )
     return model.classes.index(label)
+
+
+def _heat(
+    model: RhythmModel,
+    image: npt.NDArray[np.float32],
+    measures: npt.NDArray[np.float32] | None,
+    column: int,
+    method: str,
+) -> tuple[Floats, float | None]:
+    """Return the heat of an image and what it counts from, which occlusion has not.
+
+    Raises:
+        UsageError: the method is ``"activation"`` and cannot be had.
+    """
+    exact = None if method == "occlusion" else _activation(model, image, column)
+    if exact is not None:
+        return exact
+    if method == "activation":
+        raise UsageError(_no_activation(model))
+    return occlusion(model.extractor, model.head, image, column, measures=measures), None
 
 
 def _activation(

@@ -144,7 +144,7 @@ def _opening(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
     yield Tiles(
         (
             Tile(duration(summary["duration_s"]), "recorded",
-                 f"{per_cent(readable)} of the windows readable"),
+                 f"{per_cent(readable)} readable of what was judged"),
             Tile(beats, "heart rate, median", f"{spread}, 5th to 95th percentile"
                  if rate["p5"] is not None else spread),
             Tile("–" if quality["median"] is None else f"{quality['median']:.2f}",

@@ -35,6 +35,7 @@ class SpikinessModel:
     length_s: float = 10.0
     training_subjects: frozenset[str] = frozenset()
     training_records: frozenset[str] = frozenset()
+    highest_hz: float = 40.0
 
     def judge(self, X: npt.ArrayLike, fs: float) -> Judgement:
         x = np.asarray(X) - np.median(X, axis=1, keepdims=True)
@@ -62,6 +63,22 @@ def test_a_record_becomes_episodes() -> None:
     assert timeline.episodes[1].probability == pytest.approx(0.8)
     assert timeline.episodes[1].n_windows == 2
     assert timeline.episodes[1].duration_s == 20
+
+
+def test_time_goes_on_as_in_the_record_at_any_rate() -> None:
+    model = replace(MODEL, fs=125.0)
+    timeline = predict_record(model, record_of("N", 600.0, 999.95))
+    assert timeline.hop_s == timeline.length_s == 1250 / (999.95 / 8)
+    assert timeline.start_s[-1] + timeline.length_s <= 600
+
+
+def test_a_rate_below_what_the_model_looks_at_is_said() -> None:
+    said = "sampled at 50 Hz, which holds nothing over 25 Hz, and the model looks at up to 40 Hz"
+    (note,) = [
+        note for note in predict_record(MODEL, record_of("N", fs=50.0)).notes if said in note
+    ]
+    assert note.endswith("its figures do not hold here")
+    assert said not in " ".join(predict_record(MODEL, record_of("N", fs=80.0)).notes)
 
 
 def test_annotations_are_not_looked_at() -> None:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecglens.errors import UsageError, WindowError
-from ecglens.signals import band_pass, fill_gaps, resample, unreadable_reasons
+from ecglens.signals import (
+    band_pass,
+    fill_gaps,
+    ratio_of_rates,
+    resample,
+    resampled_fs,
+    unreadable_reasons,
+)
 from tests.signals_of import beats
 
 
@@ -49,14 +56,27 @@ class TestResample:
             (257.0, 125.0, 300_000),  # more blocks than are computed at once
             (1000.0, 125.0, 3),  # shorter than the filter
             (333.3, 125.0, 3333),  # a ratio of large numbers
+            (2048.0, 125.0, 5000),
         ],
     )
     def test_it_is_scipy_s_filter(self, fs: float, fs_out: float, n_samples: int) -> None:
         x = np.random.default_rng(0).normal(size=(2, n_samples)) + 3
         level = np.median(x, axis=-1, keepdims=True)
-        ratio = Fraction(fs_out / fs).limit_denominator(2000)
+        ratio = ratio_of_rates(fs, fs_out)
         theirs = resample_poly(x - level, ratio.numerator, ratio.denominator, axis=-1) + level
         np.testing.assert_allclose(resample(x, fs, fs_out), theirs, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("fs", "ratio"),
+        [(360.0, "25/72"), (333.3, "1250/3333"), (2048.0, "125/2048"), (999.9, "1250/9999")],
+    )
+    def test_usual_rates_are_met(self, fs: float, ratio: str) -> None:
+        assert ratio_of_rates(fs, 125) == Fraction(ratio)
+        assert resampled_fs(fs, 125) == 125
+
+    @given(fs=st.floats(10, 1e5), fs_out=st.floats(10, 1000))
+    def test_others_nearly(self, fs: float, fs_out: float) -> None:
+        assert resampled_fs(fs, fs_out) == pytest.approx(fs_out, rel=5e-4)
 
     @pytest.mark.parametrize("fs", [0.0, -5.0, float("nan"), 1e9])
     def test_a_rate_out_of_range_is_refused(self, fs: float) -> None:

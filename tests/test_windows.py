@@ -54,6 +54,16 @@ class TestCutting:
         assert windows.X.dtype == np.float32
         np.testing.assert_allclose(windows.X[0].max(), 1.0, atol=0.1)
 
+    @pytest.mark.parametrize("fs", [999.95, 333.3, 2048.0])
+    def test_times_are_those_of_the_record_at_any_rate(self, fs: float) -> None:
+        record = record_of("N", 600.0, fs)
+        record.signal[:] = 0
+        record.signal[0, round(588 * fs) : round(588.04 * fs)] = 1
+        windows = cut_record(record, WindowRule(fs=125))
+        at_s = windows.start_s[:, None] + np.arange(1250) / 125
+        assert at_s[windows.X > 0.5].mean() == pytest.approx(588.02, abs=0.006)
+        assert windows.start_s[-1] + 10 < record.duration_s + 1 / 125
+
     def test_overlap(self) -> None:
         windows = cut_record(record_of("N", 30.0), WindowRule(length_s=10, hop_s=2.5, fs=100))
         np.testing.assert_allclose(windows.start_s, np.arange(9) * 2.5)

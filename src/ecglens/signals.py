@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -23,8 +24,14 @@ STILL_MV = 0.002
 STILL_BLOCK_S = 0.5
 """Length of the blocks that are checked for a signal: shorter than any R-R interval."""
 
-_MAX_UP = 512
-"""Ratios of rates with a larger numerator would need large blocks of the polyphase filter."""
+_MAX_DENOMINATOR = 10_000
+"""Of a ratio of rates; the filter is 20 times as long."""
+
+_SAME_RATE = 1e-10
+"""Rates closer than this, 10 us a day, are the same."""
+
+_MAX_UP, _MAX_DOWN = 512, 2000
+"""Ratios of rates with larger numbers would need large blocks of the polyphase filter."""
 
 _MIN_BLOCK = 32
 """Output samples per block of the polyphase filter, at least."""
@@ -45,13 +52,12 @@ def resample(x: npt.ArrayLike, fs: float, fs_out: float) -> FloatArray:
         fs_out: rate asked for in Hz.
 
     Returns:
-        float32, shape (..., ceil(n_samples * fs_out / fs)).
+        float32, shape (..., ceil(n_samples * ratio)), by the ratio of :func:`ratio_of_rates`.
 
     Raises:
         UsageError: a rate is out of range.
     """
-    check_fs(fs, "resample")
-    ratio = Fraction(check_fs(fs_out, "resample") / fs).limit_denominator(2000)
+    ratio = ratio_of_rates(fs, fs_out)
     array = np.asarray(x, dtype=np.float32)
     if ratio == 1:
         return array
@@ -63,6 +69,26 @@ def resample(x: npt.ArrayLike, fs: float, fs_out: float) -> FloatArray:
     return moved.reshape(*array.shape[:-1], moved.shape[-1])
 
 
+def ratio_of_rates(fs: float, fs_out: float) -> Fraction:
+    """Return output samples of :func:`resample` for each input sample.
+
+    It is the nearest fraction whose denominator is 10,000 or less: exact for whole rates up to
+    10 kHz and off by 1 in 10,000 at most for others; :func:`resampled_fs` tells.
+
+    Raises:
+        UsageError: a rate is out of range.
+    """
+    check_fs(fs, "resample")
+    return Fraction(check_fs(fs_out, "resample") / fs).limit_denominator(_MAX_DENOMINATOR)
+
+
+def resampled_fs(fs: float, fs_out: float) -> float:
+    """Return the rate in Hz that :func:`resample` gives where ``fs_out`` is asked for."""
+    ratio = ratio_of_rates(fs, fs_out)
+    given = fs * ratio.numerator / ratio.denominator
+    return fs_out if math.isclose(given, fs_out, rel_tol=_SAME_RATE) else given
+
+
 def _polyphase(rows: FloatArray, level: FloatArray, up: int, down: int) -> FloatArray:
     """Resample (n_rows, n_samples) less a level by ``up / down``, by matrix products.
 
@@ -70,7 +96,7 @@ def _polyphase(rows: FloatArray, level: FloatArray, up: int, down: int) -> Float
     (b + 1) step + halo and weighs them by the same matrix as every other block. Most weights are
     zero, and it is still several times as fast as a sum for each sample.
     """
-    if up > _MAX_UP:
+    if up > _MAX_UP or down > _MAX_DOWN:
         from scipy.signal import resample_poly
 
         return np.asarray(resample_poly(rows - level, up, down, axis=-1), dtype=np.float32)

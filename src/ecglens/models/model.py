@@ -85,6 +85,11 @@ class RhythmModel:
         """Records the model was trained on; none are named by models of older versions."""
         return frozenset(self.card.get("records", ()))
 
+    @property
+    def highest_hz(self) -> float:
+        """Highest frequency that its images show, in Hz."""
+        return self.recipe.image.max_hz
+
     def judge(
         self,
         X: npt.ArrayLike,
@@ -96,7 +101,7 @@ class RhythmModel:
 
         Args:
             X: readable windows in mV, shape (n_windows, n_samples).
-            fs: their rate in Hz; any rate above twice the image's upper frequency will do.
+            fs: their rate in Hz; above twice :attr:`highest_hz` any will do.
             progress: called with windows done and windows in all.
 
         Raises:

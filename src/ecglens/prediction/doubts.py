@@ -1,4 +1,4 @@
-"""What to mind: a sampling rate that looks wrong, and stretches that show no heart."""
+"""What to mind: a sampling rate that is low or looks wrong, and stretches that show no heart."""
 
 from __future__ import annotations
 
@@ -51,6 +51,24 @@ def doubts_of_rate(
         No sentence, or one.
     """
     return _of_heart_rate(heart_rate, n_readable) or _of_width(record, row)
+
+
+def doubts_of_band(fs: float, highest_hz: float) -> list[str]:
+    """Say that a recording holds less than a model looks at; docs/studies.md tells what it costs.
+
+    Args:
+        fs: sampling rate of the recording in Hz.
+        highest_hz: highest frequency that the model looks at.
+
+    Returns:
+        No sentence, or one.
+    """
+    if fs >= 2 * highest_hz:
+        return []
+    return [
+        f"sampled at {fs:g} Hz, which holds nothing over {fs / 2:g} Hz, and the model looks at up "
+        f"to {highest_hz:g} Hz: its figures do not hold here"
+    ]
 
 
 def doubts_of_silence(

@@ -13,7 +13,7 @@ from ecglens.beats import heart_rates
 from ecglens.databases import is_among, subject_of
 from ecglens.decisions import UNREADABLE, RejectRule, RhythmChange, decide
 from ecglens.errors import UsageError
-from ecglens.prediction.doubts import doubts_of_rate, doubts_of_silence
+from ecglens.prediction.doubts import doubts_of_band, doubts_of_rate, doubts_of_silence
 from ecglens.prediction.evidence import Evidence
 from ecglens.prediction.journal import Journal
 from ecglens.prediction.leads import join_leads
@@ -73,6 +73,10 @@ class WindowClassifier(Protocol):
     @property
     def training_records(self) -> frozenset[str]:
         """Records the model was trained on."""
+
+    @property
+    def highest_hz(self) -> float:
+        """Highest frequency it looks at, in Hz."""
 
     def judge(self, X: npt.ArrayLike, fs: float) -> WindowJudgement:
         """Return what is said of readable windows, each by itself."""
@@ -138,11 +142,12 @@ def _decided(
     evidence: Evidence,
 ) -> Timeline:
     """Return what is decided of all windows, read together; without notes."""
+    length_s, hop_s = rule.times(record)
     decision = decide(
         evidence.probabilities,
         evidence.distances,
         evidence.unreadable,
-        rule.hop_samples / rule.fs,
+        hop_s,
         model.reject_rule,
         model.rhythm_change,
     )
@@ -150,8 +155,8 @@ def _decided(
         record_id=record.record_id,
         lead="+".join(record.lead_names[row] for row in rows),
         duration_s=record.duration_s,
-        length_s=rule.n_samples / rule.fs,
-        hop_s=rule.hop_samples / rule.fs,
+        length_s=length_s,
+        hop_s=hop_s,
         classes=model.classes,
         start_s=evidence.start_s,
         labels=decision.labels,
@@ -228,6 +233,7 @@ def _notes(
     if rest_s > 0.5 / model.fs:
         notes.append(f"the last {rest_s:.1f} s are shorter than a window and were not judged")
     n_readable = int((timeline.labels != UNREADABLE).sum())
+    notes += doubts_of_band(record.fs, model.highest_hz)
     notes += doubts_of_rate(record, row, timeline.heart_rate, n_readable)
     notes += doubts_of_silence(timeline.reasons, timeline.stretch_s)
     return tuple(notes)

@@ -12,7 +12,7 @@ from ecglens.databases import subject_of
 from ecglens.errors import UsageError, WindowError
 from ecglens.quality import choose_lead
 from ecglens.records import Recording, check_fs
-from ecglens.signals import fill_gaps, resample
+from ecglens.signals import fill_gaps, ratio_of_rates, resample, resampled_fs
 from ecglens.windows.data import FloatArray, StrArray, Windows, concatenate_windows
 
 LeadChoice = str | Sequence[str]
@@ -73,6 +73,16 @@ class WindowRule:
         """Samples from one window's start to the next."""
         return round(self.hop * self.fs)
 
+    def times(self, record: Recording) -> tuple[float, float]:
+        """Return length and hop in seconds of the windows of a record.
+
+        They are those of whole samples at the rate that the record really gets, which is not quite
+        :attr:`fs` where no ratio of small numbers leads there
+        (:func:`ecglens.signals.resampled_fs`).
+        """
+        fs = resampled_fs(record.fs, self.fs)
+        return self.n_samples / fs, self.hop_samples / fs
+
 
 def cut_record(record: Recording, rule: WindowRule) -> Windows:
     """Cut a record into windows without labels; unreadable ones are kept.
@@ -116,7 +126,7 @@ def window_blocks(
 
 def count_windows(record: Recording, rule: WindowRule) -> int:
     """Return how many windows each lead of a record gives, 0 where it is shorter than one."""
-    n_samples = _n_samples(record.n_samples, _ratio(record.fs, rule.fs))
+    n_samples = _n_samples(record.n_samples, ratio_of_rates(record.fs, rule.fs))
     return max(0, (n_samples - rule.n_samples) // rule.hop_samples + 1)
 
 
@@ -185,7 +195,7 @@ def _described(X: FloatArray, first: int, record: Recording, row: int, rule: Win
         databases=same(record.database),
         records=same(record.record_id),
         leads=same(record.lead_names[row]),
-        start_s=places * (rule.hop_samples / rule.fs),
+        start_s=places * rule.times(record)[1],
     )
 
 
@@ -215,7 +225,7 @@ def _pieces(record: Recording, row: int, fs_out: float) -> Iterator[FloatArray]:
     The pieces lie on a grid of their own from the start of the record, whatever is made of them
     and wherever the samples are, so the same record always gives the same numbers.
     """
-    ratio = _ratio(record.fs, fs_out)
+    ratio = ratio_of_rates(record.fs, fs_out)
     up, down = ratio.numerator, ratio.denominator
     step = max(1, _PIECE // max(up, down)) * down
     reach = 0 if ratio == 1 else -(-_REACH * max(up, down) // (up * down)) * down
@@ -225,11 +235,6 @@ def _pieces(record: Recording, row: int, fs_out: float) -> Iterator[FloatArray]:
         signal = _at_rate(record.read(low, high, [row])[0], record.fs, fs_out)
         skipped = (start - low) // down * up
         yield signal[skipped : skipped + _n_samples(stop - start, ratio)]
-
-
-def _ratio(fs: float, fs_out: float) -> Fraction:
-    """Return the ratio of rates that :func:`ecglens.signals.resample` uses."""
-    return Fraction(fs_out / fs).limit_denominator(2000)
 
 
 def _n_samples(n_samples: int, ratio: Fraction) -> int:
@@ -244,6 +249,7 @@ def _at_rate(signal: FloatArray, fs: float, fs_out: float) -> FloatArray:
         return resample(signal, fs, fs_out)
     filled = fill_gaps(np.where(missing, np.nan, signal))
     moved = resample(filled, fs, fs_out).copy()
-    nearest = np.minimum(np.round(np.arange(len(moved)) * (fs / fs_out)), len(signal) - 1)
+    places = np.round(np.arange(len(moved)) / float(ratio_of_rates(fs, fs_out)))
+    nearest = np.minimum(places, len(signal) - 1)
     moved[missing[nearest.astype(np.intp)]] = np.nan
     return moved

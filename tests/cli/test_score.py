@@ -90,6 +90,16 @@ def test_what_does_not_fit(
     assert said in done.error
 
 
+def test_classes_to_shock(ecglens: Program, collection: Path, tmp_path: Path) -> None:
+    table = _predicted(tmp_path / "p", "s00,0,60,N\n")
+    words = ("score", table, "--reference", collection, "--shock")
+    done = ecglens(*words, "VF,VT")
+    assert done.code == 2
+    assert "shock 'VT': no class of label map 'rhythm4'" in done.error
+    assert "shock" in ecglens(*words, "VF").out
+    assert "shock" not in ecglens(*words, "").out
+
+
 def test_two_references_of_one_name(ecglens: Program, collection: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

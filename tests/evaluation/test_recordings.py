@@ -380,6 +380,10 @@ class TestRecords:
         comparison.add(_record("a", RhythmSpan(0, 100, "AFIB")), [(0, 100, "AF")])
         assert comparison.scores(n_bootstrap=0).aha == ()
 
+    def test_a_class_to_shock_that_there_is_not(self) -> None:
+        with pytest.raises(UsageError, match=r"'VF1': no class .*did you mean 'VF'"):
+            Comparison(self.MAP, shock=["VF1"])
+
     def test_height_that_is_not_known_is_said(self) -> None:
         signal = np.random.default_rng(0).normal(size=(1, 10000))
         spans = (RhythmSpan(0, 100, "VF"),)
@@ -445,7 +449,8 @@ class TestReading:
         [
             ("", "is not|no record"), ("a,b\n1,2\n", "is not a table of episodes"),
             (HEAD + "a,x,2,N\n", "could not convert"), (HEAD + "a,5,2,N\n", "from 5.0 to 2.0 s"),
-            (HEAD + "a,nan,2,N\n", "is not a table"), (HEAD + "a,1\n", "is not a table"),
+            (HEAD + "a,nan,2,N\n", "is not a table"), (HEAD + "a,0,2,(AFIB\n", "write its class"),
+            (HEAD + "a,1\n", "is not a table"),
             (HEAD + "a,0,10,N\na,5,12,AF\n", "overlap at 5 s"), ("\0\0", "is not|no record"),
         ],
     )  # fmt: skip

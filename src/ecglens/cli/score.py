@@ -40,8 +40,12 @@ def run(
         str, typer.Option("--map", help="Rhythms to classes: rhythm4, af, shockable, or TOML.")
     ] = "rhythm4",
     shock: Annotated[
-        str, typer.Option(help="Classes for which a shock is advised, separated by commas.")
-    ] = "VF,shockable",
+        str | None,
+        typer.Option(
+            help="Classes for which a shock is advised, separated by commas.",
+            show_default="VF and shockable, where the map has them",
+        ),
+    ] = None,
     window_s: Annotated[
         float, typer.Option(min=1.0, help="Window of the table for shockable rhythm, seconds.")
     ] = 10.0,
@@ -62,7 +66,7 @@ def run(
     folder = None if out is None else make_folder(out)
     spans = _predictions(predicted, annotator, label_map)
     scores = _score(
-        spans, reference, label_map, split(shock), window_s, least_s, overlap, bootstrap,
+        spans, reference, label_map, shock, window_s, least_s, overlap, bootstrap,
         running.random_state,
     )  # fmt: skip
     if folder is not None:
@@ -102,7 +106,7 @@ def _score(
     spans: Mapping[str, list[Span]],
     reference: Sequence[Path],
     label_map: str,
-    shock: Sequence[str],
+    shock: str | None,
     window_s: float,
     least_s: float,
     overlap: float,
@@ -115,7 +119,7 @@ def _score(
 
     comparison = Comparison(
         load_label_map(label_map),
-        shock=shock,
+        shock=None if shock is None else split(shock),
         window_s=window_s,
         least_s=least_s,
         overlap=overlap,

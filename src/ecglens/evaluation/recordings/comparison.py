@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ecglens.databases import subject_of
 from ecglens.decisions import INCONCLUSIVE, UNREADABLE
-from ecglens.errors import EvaluationError
+from ecglens.errors import EvaluationError, UsageError, suggest
 from ecglens.evaluation.recordings.aha import VF_RHYTHMS, aha_category, aha_table
 from ecglens.evaluation.recordings.ec57 import RecordScore, score_record
 from ecglens.evaluation.recordings.reading import annotated_classes
@@ -22,29 +22,47 @@ _LATE_S = 0.1
 """The end of a prediction may be late by a rounding of times, or a sample at another rate."""
 
 
+_SHOCKED = ("VF", "shockable")
+
+
+def _to_shock(label_map: LabelMap, shock: Sequence[str] | None) -> list[str]:
+    if shock is None:
+        return [label for label in _SHOCKED if label in label_map.classes]
+    for label in shock:
+        if label not in label_map.classes:
+            raise UsageError(
+                f"shock {label!r}: no class of label map {label_map.name!r} "
+                f"({', '.join(label_map.classes)}){suggest(label, label_map.classes)}"
+            )
+    return list(shock)
+
+
 class Comparison:
     """Collects records and scores them together.
 
     Args:
         label_map: from annotated rhythms to the classes that are scored.
-        shock: classes for which a shock is advised; without one of them among the classes there
-            is no table for shockable rhythm.
+        shock: classes for which a shock is advised; None means VF and shockable, where the map has
+            them. Without any there is no table for shockable rhythm.
         window_s: length of that table's windows in seconds.
         least_s: see :func:`score_record`.
         overlap: see :func:`score_record`.
+
+    Raises:
+        UsageError: the map has no such class to shock.
     """
 
     def __init__(
         self,
         label_map: LabelMap,
         *,
-        shock: Sequence[str] = ("VF", "shockable"),
+        shock: Sequence[str] | None = None,
         window_s: float = 10.0,
         least_s: float = 0.0,
         overlap: float = 0.0,
     ) -> None:
         self._label_map = label_map
-        self._shock = [label for label in shock if label in label_map.classes]
+        self._shock = _to_shock(label_map, shock)
         self._window_s = window_s
         self._least_s, self._overlap = least_s, overlap
         self._records: list[RecordScore] = []

@@ -171,4 +171,6 @@ def _parse(row: Mapping[str, str]) -> tuple[str, Span]:
     start, end, label = float(row["start_s"]), float(row["end_s"]), row["label"]
     if not (math.isfinite(start) and math.isfinite(end) and start <= end and label):
         raise ValueError(f"episode {label!r} from {start} to {end} s")
+    if label.startswith("("):
+        raise ValueError(f"label {label!r} is a rhythm of WFDB; write its class")
     return row["record"], (start, end, label)

@@ -102,6 +102,13 @@ class TestRecordings:
         assert done.code == 3
         assert done.error.startswith(f"no record in {tmp_path / 'empty'}; looked for WFDB")
 
+    @pytest.mark.parametrize("leads", [",", ""])
+    def test_no_lead_at_all(self, read: Program, tmp_path: Path, leads: str) -> None:
+        header = write_record(tmp_path / "r", "r", beats(20, FS), [(0.0, "N")])
+        done = read(header, "--leads", leads)
+        assert done.code == 2
+        assert f"--leads {leads!r} names no lead" in done.error
+
     def test_a_lead_that_is_not_there(self, read: Program, tmp_path: Path) -> None:
         header = write_record(tmp_path / "r", "r", beats(20, FS), [(0.0, "N")])
         done = read(header, "--leads", "V5")

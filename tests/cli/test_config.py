@@ -68,6 +68,23 @@ def test_an_option_named_like_its_verb(
     assert [row["layer"] for row in said["rows"]] == ["stage2"]
 
 
+def test_a_list_for_an_option_with_commas(
+    ecglens: Program, collection: Path, config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "w.npz"
+    config.write_text('leads = ["V9", "II"]')
+    assert ecglens("windows", collection, "--config", config, "--out", out).code == 0
+    assert set(load_windows(out).leads.tolist()) == {"II"}
+
+
+def test_keys_of_a_group_are_for_all_its_verbs(ecglens: Program, config: Path) -> None:
+    asked = ("study", "stress", "no.npz", "--out", "no", "--config", config)
+    config.write_text('[study]\nrandom_state = "many"')
+    assert "--random-state" in ecglens(*asked).err
+    config.write_text("[study.strss]\nrandom_state = 1")
+    assert "[study.strss] is no verb; did you mean 'stress'?" in ecglens(*asked).error
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecglens.models import load_model
+from ecglens.windows import load_windows
 from tests.cli.collection import Program, write_collection
 from tests.databases.conftest import TOP, record_files
 from tests.databases.server import Server, serving, status
@@ -129,6 +130,24 @@ def test_windows_of_fetched_databases(ecglens: Program, server: Server, tmp_path
     words = ("windows", "--databases", "mitdb,afdb", "--data", tmp_path, "--out", out, "--json")
     row = ecglens(*words).json["classes"][0]
     assert (row["class"], row["databases"], row["subjects"]) == ("N", "afdb, mitdb", 2)
+
+
+def test_windows_of_a_database_of_ones_own(ecglens: Program, tmp_path: Path) -> None:
+    write_collection(tmp_path / "clinic", {"r1": "N", "r2": "N", "r3": "AFIB"})
+    own = tmp_path / "clinic.toml"
+    own.write_text(
+        'name = "clinic"\naddress = "https://example.org/"\n[subjects]\nanna = ["r1", "r2"]\n'
+    )
+    out = tmp_path / "w.npz"
+    words = ("windows", "--databases", own, "--data", tmp_path, "--out", out)
+    assert ecglens(*words).code == 0
+    assert set(load_windows(out).subjects.tolist()) == {"clinic-anna", "clinic-r3"}
+
+
+def test_a_folder_of_databases_needs_one(ecglens: Program, tmp_path: Path) -> None:
+    outcome = ecglens("windows", tmp_path, "--data", tmp_path, "--out", tmp_path / "w.npz")
+    assert outcome.code == 2
+    assert "--data is the folder of --databases" in outcome.error
 
 
 def test_a_model_of_everything_fetched(

@@ -336,17 +336,29 @@ def _read_config(path: Path, context: typer.Context) -> dict[str, Any]:
         raise UsageError(f"cannot read config {path}: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"config {path} is not TOML: {error}") from error
-    verbs = list(getattr(context.find_root().command, "commands", ()))
-    for key, value in table.items():
-        if isinstance(value, dict) and key not in verbs:
-            raise UsageError(f"config {path}: [{key}] is no verb{suggest(key, verbs)}")
-    values = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    # A key may be named like a verb: `layers` is both.
-    own: Any = table
-    for word in _verb(context):
-        own = own.get(word) if isinstance(own, dict) else None
-    values.update(own if isinstance(own, dict) else {})
+    values = _values(table, context, path)
     return dict(_option(key, value, context, path) for key, value in values.items())
+
+
+def _values(table: dict[str, Any], context: typer.Context, path: Path) -> dict[str, Any]:
+    """Return what a file says of the verb that runs: for all verbs, for those of its group, for it.
+
+    Raises:
+        UsageError: a table is of no verb.
+    """
+    values: dict[str, Any] = {}
+    own, group, place = table, context.find_root().command, ""
+    for word in _verb(context):
+        verbs = getattr(group, "commands", {})
+        for key, value in own.items():
+            if isinstance(value, dict) and key not in verbs:
+                raise UsageError(f"config {path}: [{place}{key}] is no verb{suggest(key, verbs)}")
+        # A key may be named like a verb: `layers` is both.
+        values.update({key: value for key, value in own.items() if not isinstance(value, dict)})
+        below = own.get(word)
+        own = below if isinstance(below, dict) else {}
+        group, place = verbs[word], f"{place}{word}."
+    return values | own
 
 
 def _verb(context: typer.Context) -> list[str]:
@@ -363,7 +375,7 @@ def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[s
     """Return the parameter that a key names, by its long option or its Python name, and its value.
 
     Values are text, as on the command line: what a number means is for the option to say. One
-    word will do for an option that may be repeated.
+    word will do for an option that may be repeated, and a list of texts for one that takes commas.
     """
     command, verb = context.command, " ".join(_verb(context))
     known: dict[str, Any] = {
@@ -382,5 +394,7 @@ def _option(key: str, value: Any, context: typer.Context, path: Path) -> tuple[s
     if option.multiple:
         values = value if isinstance(value, list) else [value]
         return str(option.name), [str(one) for one in values]
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return str(option.name), ",".join(value)
     flag = option.is_flag and isinstance(value, bool)
     return str(option.name), value if flag else str(value)

@@ -58,8 +58,8 @@ def run(
     from ecglens.models import fit_model, save_model
 
     check_place(out)
-    chosen = with_databases(sources, databases, data)
-    windows = load_sources(chosen, cutting, running.random_state)
+    chosen, entries = with_databases(sources, databases, data)
+    windows = load_sources(chosen, cutting, running.random_state, entries)
     recipe, backbone = open_recipe(network, running.random_state, head)
     features = extract(windows, recipe, backbone, network, engine)
     evaluation: Evaluation | None = None

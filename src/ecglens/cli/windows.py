@@ -29,8 +29,8 @@ def run(
     from ecglens.windows import save_windows
 
     check_place(out)
-    chosen = with_databases(sources, databases, data)
-    windows = load_sources(chosen, cutting, running.random_state)
+    chosen, entries = with_databases(sources, databases, data)
+    windows = load_sources(chosen, cutting, running.random_state, entries)
     save_windows(windows, out)
     rows = count_rows(windows)
     if running.json:

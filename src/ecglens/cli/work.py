@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from ecglens.cli.options import (
 )
 from ecglens.errors import OutputError, UsageError, WindowError, suggest
 from ecglens.files import cache_folder, refuse_device
-from ecglens.guarded import is_folder, is_regular, read_text, real_path
+from ecglens.guarded import is_folder, is_regular, lies_in, read_text, real_path
 
 _MAX_SUBJECTS_BYTES = 1 << 26
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ecglens.backbones import Backbone
+    from ecglens.databases import Database
     from ecglens.evaluation import Evaluation
     from ecglens.features import EngineSettings, Extractor, Output
     from ecglens.recipes import Recipe
@@ -39,8 +40,19 @@ if TYPE_CHECKING:
     FloatArray = npt.NDArray[np.float32]
 
 
-def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: int) -> Windows:
+def load_sources(
+    sources: Sequence[Path],
+    options: WindowOptions,
+    random_state: int,
+    entries: Mapping[Path, Database] | None = None,
+) -> Windows:
     """Return labelled windows from a windows file, or from records and folders of records.
+
+    Args:
+        sources: what the command names.
+        options: how to cut and choose.
+        random_state: of the choice.
+        entries: databases that are not told by their folder, by their folder.
 
     Raises:
         EcglensError: a source is missing or damaged, or nothing usable is in it.
@@ -56,7 +68,7 @@ def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: 
         _refuse_cutting(windows_files[0], options)
         windows = load_windows(windows_files[0])
     else:
-        windows = _cut(sources, options)
+        windows = _cut(sources, options, entries or {})
     if options.exclude:
         windows = leave_out(windows, options.exclude)
     if options.per_class is not None:
@@ -66,11 +78,14 @@ def load_sources(sources: Sequence[Path], options: WindowOptions, random_state: 
 
 def with_databases(
     sources: Sequence[Path] | None, databases: str | None, data: Path | None
-) -> list[Path]:
+) -> tuple[list[Path], dict[Path, Database]]:
     """Return the sources named and the folders of databases that have been fetched.
 
+    Returns:
+        All of them, and the database of each of those folders.
+
     Raises:
-        UsageError: nothing is named, or there is no such database.
+        UsageError: nothing is named, there is no such database, or the folder is of none.
         RecordError: a database is not here.
     """
     from ecglens.databases import find_database
@@ -79,7 +94,11 @@ def with_databases(
     named = split(databases or "")
     if not sources and not named:
         raise UsageError("nothing to read; name records, folders or windows, or give --databases")
-    return [*(sources or ()), *(folder_of(find_database(name), data) for name in named)]
+    if data is not None and not named:
+        raise UsageError("--data is the folder of --databases; give them too, or leave it out")
+    databases_named = map(find_database, named)
+    entries = {folder_of(database, data): database for database in databases_named}
+    return [*(sources or ()), *entries], entries
 
 
 def _refuse_cutting(path: Path, options: WindowOptions) -> None:
@@ -104,7 +123,9 @@ def _is_windows_file(path: Path) -> bool:
         return False
 
 
-def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
+def _cut(
+    sources: Sequence[Path], options: WindowOptions, entries: Mapping[Path, Database]
+) -> Windows:
     from ecglens.labels import load_label_map
     from ecglens.windows import WindowRule, make_windows
 
@@ -126,7 +147,8 @@ def _cut(sources: Sequence[Path], options: WindowOptions) -> Windows:
 
             for done, path in enumerate(paths):
                 step(done, len(paths))
-                record = read_record(path, fs=options.fs)
+                known = (entries[folder] for folder in entries if lies_in(path, folder))
+                record = read_record(path, fs=options.fs, database=next(known, None))
                 names.add(record.record_id)
                 yield record
 
@@ -171,8 +193,17 @@ def _cell(row: dict[str, str], column: str) -> str:
 
 
 def lead_choice(text: str) -> str | list[str]:
-    """Return ``first``, ``best``, ``all`` or the lead names of a list with commas."""
-    return text if text in ("first", "best", "all") else [name.strip() for name in text.split(",")]
+    """Return ``first``, ``best``, ``all`` or the lead names of a list with commas.
+
+    Raises:
+        UsageError: no lead is named.
+    """
+    names = split(text)
+    if not names:
+        raise UsageError(
+            f"--leads {text!r} names no lead; give first, best, all, or names with commas"
+        )
+    return text if text in ("first", "best", "all") else list(names)
 
 
 def list_records(sources: Sequence[Path]) -> list[Path]:

@@ -22,7 +22,8 @@ class LabelMap:
     Attributes:
         name: of the map.
         classes: class name to the rhythms it is made of, in the order classes are reported.
-        ignored: rhythms that belong to no class; windows that touch them are left out.
+        ignored: rhythms that belong to no class; they are the other part of a window that need not
+            carry its class (``purity``), and by default no window has one.
         description: one line for people.
 
     Raises:

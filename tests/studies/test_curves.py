@@ -42,6 +42,7 @@ class TestPeopleNeeded:
     def test_never_reached_is_infinite_and_reached_at_once_is_the_first(self) -> None:
         assert people_needed(PEOPLE, (0.5, 0.7, 0.9), 0.91) == math.inf
         assert people_needed(PEOPLE, (0.5, 0.7, 0.9), 0.1) == 1
+        assert people_needed((5, 10), (0.5, 0.7), 0.1) == 5
 
     def test_more_is_never_needed_for_less(self) -> None:
         curve = np.random.default_rng(0).random(8)

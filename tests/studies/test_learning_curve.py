@@ -14,8 +14,10 @@ from ecglens.evaluation import subject_folds
 from ecglens.recipes import find_recipe
 from ecglens.rhythm_features import RHYTHM_NAMES
 from ecglens.studies import CurveSettings, Learner, make_learners, study_learning_curve
+from ecglens.studies.curves import Point
 from ecglens.studies.entrants import NAMES, Entry, images_alone
 from ecglens.studies.learners import handmade_classifier, recipe_classifier
+from ecglens.studies.learning_needed import needed_clause, needed_rows, needed_table
 from ecglens.studies.learning_plan import draw_training
 from ecglens.windows import Windows
 
@@ -161,6 +163,15 @@ class TestStudy:
     def test_nobody_learns(self, windows: Windows, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="needs a learner or more"):
             study_learning_curve(windows, [], tmp_path)
+
+
+def test_fewer_people_than_the_fewest_tried_are_no_number() -> None:
+    scores = [Point(np.full(3, f1), np.full(3, f1), np.full((3, 1), f1)) for f1 in (0.7, 0.9)]
+    rows = needed_rows((5, 10), {"imagenet": scores[:1], "random": scores})
+    assert needed_clause(rows[0], {"random": "chance"}).startswith(
+        "with chance it takes 5 or fewer"
+    )
+    assert "5 or fewer" in str(needed_table(rows, {"imagenet": "it", "random": "chance"}))
 
 
 class TestLearners:

@@ -100,7 +100,7 @@ def people_needed(people: npt.ArrayLike, curve: npt.ArrayLike, target: float) ->
         return float("inf")
     first = int(above[0])
     if first == 0:
-        return float(np.exp(x[0]))
+        return float(np.asarray(people)[0])
     share = (target - y[first - 1]) / (y[first] - y[first - 1])
     return float(np.exp(x[first - 1] + share * (x[first] - x[first - 1])))
 

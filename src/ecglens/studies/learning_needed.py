@@ -32,6 +32,7 @@ def needed_rows(people: Sequence[int], points: Mapping[str, Sequence[Point]]) ->
                     "low": _finite(low),
                     "high": _finite(high),
                     "limits": not math.isnan(low),
+                    "at_least": people[0],
                     "at_most": people[-1],
                 }
             )
@@ -62,15 +63,21 @@ def needed_table(needed: Sequence[Needed], titles: Mapping[str, str]) -> Table:
 
 
 def _needed_cell(row: Needed) -> Cell:
-    value, low, high = (_words(row[name]) for name in ("needed", "low", "high"))
+    least = row["at_least"]
+    value, low, high = (_words(row[name], least) for name in ("needed", "low", "high"))
     return (
         Cell(value) if not row["limits"] or low == value == high else Cell(value, f"{low} – {high}")
     )
 
 
-def _words(n: float | None) -> str:
-    """Return a number of people in words; None stands for one beyond all there are."""
-    return "never" if n is None else f"{n:.0f}" if n > 1 else "1 or fewer"
+def _words(n: float | None, least: int) -> str:
+    """Return a number of people in words; None stands for one beyond all there are.
+
+    Args:
+        n: of people.
+        least: number of the shortest curve: fewer were not tried.
+    """
+    return "never" if n is None else f"{n:.0f}" if n > least else f"{least} or fewer"
 
 
 def needed_clause(row: Needed, titles: Mapping[str, str]) -> str:
@@ -81,4 +88,4 @@ def needed_clause(row: Needed, titles: Mapping[str, str]) -> str:
         return f"{other} does not come to that with all {row['at_most']} there are{limits}"
     most = "more than there are" if high is None else f"{high:.0f}"
     limits = "" if low is None else f" (95 % limits {low:.0f} to {most})"
-    return f"with {other} it takes {_words(row['needed'])}{limits}"
+    return f"with {other} it takes {_words(row['needed'], row['at_least'])}{limits}"

@@ -191,6 +191,8 @@ def quantise(X: FloatArray, bits: int, full_scale_mv: float) -> FloatArray:
 def with_gaps(X: FloatArray, fs: float, share: float, seed: int) -> FloatArray:
     """Return windows of which a share is missing (NaN), in stretches of half a second or less.
 
+    Of large shares two stretches may touch.
+
     Args:
         X: shape (n_windows, n_samples).
         fs: their rate in Hz.

@@ -144,18 +144,56 @@ def test_damage_gives_our_errors_only(tmp_path: Path, version: str) -> None:
     assert count_refused(path) > 35
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_part_of_unknown_type_is_refused(tmp_path: Path, packed: bool) -> None:
-    """scipy would end the process: it has no entry for the type and does not ask."""
-    path = tmp_path / "a.mat"
+def spoilt(path: Path, at: bytes, byte: int, *, packed: bool) -> Path:
+    """Write counts whose array has another byte where some bytes begin."""
     scipy.io.savemat(path, {"val": np.arange(200, dtype=np.int16).reshape(2, 100)})
     whole = bytearray(path.read_bytes())
     head, array = whole[:128], whole[128:]
-    data = array.index((3).to_bytes(4, "little") + (400).to_bytes(4, "little"))
-    array[data] = 11
+    array[array.index(at)] = byte
     if packed:
         inside = zlib.compress(bytes(array))
         array = (15).to_bytes(4, "little") + len(inside).to_bytes(4, "little") + inside
     path.write_bytes(head + array)
-    with pytest.raises(RecordError, match="holds a part of unknown type 11; save it again"):
-        read_record(path, fs=100)
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+class TestWhatScipyDoesNotAsk:
+    """It would end the process."""
+
+    def test_a_part_of_unknown_type_is_refused(self, tmp_path: Path, packed: bool) -> None:
+        values = (3).to_bytes(4, "little") + (400).to_bytes(4, "little")
+        path = spoilt(tmp_path / "a.mat", values, 11, packed=packed)
+        with pytest.raises(RecordError, match="holds a part of unknown type 11; save it again"):
+            read_record(path, fs=100)
+
+    def test_complex_numbers_without_their_imaginary_part(
+        self, tmp_path: Path, packed: bool
+    ) -> None:
+        flags = b"\0\0\0\0\0\0\0" + (5).to_bytes(4, "little")  # behind the class
+        path = spoilt(tmp_path / "a.mat", flags, 8, packed=packed)
+        with pytest.raises(RecordError, match="an array that lacks its imaginary values"):
+            read_record(path, fs=100)
+
+    def test_values_that_reach_behind_their_array(self, tmp_path: Path, packed: bool) -> None:
+        path = spoilt(tmp_path / "a.mat", (400).to_bytes(4, "little"), 152, packed=packed)
+        with pytest.raises(RecordError, match="an array that lacks its values"):
+            read_record(path, fs=100)
+
+
+@pytest.mark.parametrize("version", ["4", "5", "5 packed"])
+def test_whole_complex_numbers_are_told_from_a_signal(tmp_path: Path, version: str) -> None:
+    path = write(tmp_path / "a.mat", version, val=SIGNAL + 1j, fs=100.0)
+    with pytest.raises(RecordError, match="holds complex128 values"):
+        read_record(path)
+
+
+def test_two_variables_of_one_name(tmp_path: Path) -> None:
+    """Text of the name would be read as the signal, at 4 GB for 60 bytes."""
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"ecg": "text"}, format="4")
+    text = path.read_bytes()
+    scipy.io.savemat(path, {"ecg": SIGNAL, "fs": 100.0}, format="4")
+    path.write_bytes(text + path.read_bytes())
+    with pytest.raises(RecordError, match="has two variables called 'ecg'; save it again"):
+        read_record(path)

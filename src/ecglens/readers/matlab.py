@@ -32,6 +32,7 @@ _HEADER_BYTES, _ARRAY, _PACKED = 128, 14, 15
 # Types of the parts of a numeric array, by number, and the classes of such arrays.
 _KNOWN = frozenset((*range(1, 8), 9, 12, 13, 16, 17, 18))
 _NUMERIC_CLASSES = range(6, 16)
+_COMPLEX = 1 << 11
 _ALWAYS_FITS = 2**26
 _BYTES_AT_A_TIME = 2**20
 
@@ -103,7 +104,8 @@ def _choose(path: Path, variables: Sequence[Variable]) -> dict[str, str]:
     """Return the names of the variables to read, by their role.
 
     Raises:
-        RecordError: none of them is a signal, or it would not fit into memory.
+        RecordError: none of them is a signal, it would not fit into memory, or a name is not its
+            own: scipy takes the first of that name, whatever it is.
     """
     numeric = [v for v in variables if v.kind in _NUMERIC]
     by_name = {v.name.casefold(): v for v in reversed(numeric)}
@@ -121,7 +123,11 @@ def _choose(path: Path, variables: Sequence[Variable]) -> dict[str, str]:
     if math.prod(signal.shape) > MAX_VALUES:
         raise RecordError(f"{path}: {signal.described} is more than {MAX_VALUES} values; split it")
     roles = {role: by_name[name].name for name, role in reversed(beside.items()) if name in by_name}
-    return {**roles, "signal": signal.name}
+    roles["signal"] = signal.name
+    names = [variable.name for variable in variables]
+    if twice := [name for name in roles.values() if names.count(name) > 1]:
+        raise RecordError(f"{path} has two variables called {twice[0]!r}; save it again")
+    return roles
 
 
 def _named(roles: Mapping[str, str], arrays: Mapping[str, Any]) -> tuple[str, dict[str, AnyArray]]:
@@ -164,15 +170,22 @@ def _check_packing(path: Path) -> None:
 
 
 def _check_parts(path: Path, stream: _Plain | _Inflated, length: int, order: Order) -> None:
-    """Refuse a numeric array with a part of no known type; ``length`` is that of all its parts."""
-    flags = stream.read(16)  # a part of its own, first in every array
-    length -= len(flags)
-    if int.from_bytes(flags[8:12], order) & 0xFF not in _NUMERIC_CLASSES:
+    """Refuse a numeric array without all its parts, or with one of no known type.
+
+    ``length`` is that of the array. Where a part is missing, scipy takes what comes behind for it.
+    """
+    head = stream.read(16)  # a part of its own, first in every array
+    length -= len(head)
+    flags = int.from_bytes(head[8:12], order)
+    if flags & 0xFF not in _NUMERIC_CLASSES:
         return
-    while length >= 8 and len(tag := stream.read(8)) == 8:
+    for name in ("shape", "name", "values", "imaginary values")[: 4 if flags & _COMPLEX else 3]:
+        tag = stream.read(8)
         kind, size = (int.from_bytes(half, order) for half in (tag[:4], tag[4:]))
         if kind >> 16:  # a small part: its size is there, and the part in the tag
             kind, size = kind & 0xFFFF, 0
+        if len(tag) < 8 or 8 + size > length:
+            raise RecordError(f"{path} holds an array that lacks its {name}; save it again")
         if kind not in _KNOWN:
             raise RecordError(f"{path} holds a part of unknown type {kind}; save it again")
         size += -size % 8

@@ -175,6 +175,13 @@ class TestWhatScipyDoesNotAsk:
         with pytest.raises(RecordError, match="an array that lacks its imaginary values"):
             read_record(path, fs=100)
 
+    def test_whatever_the_file_says_of_itself(self, tmp_path: Path, packed: bool) -> None:
+        values = (3).to_bytes(4, "little") + (400).to_bytes(4, "little")
+        path = spoilt(tmp_path / "a.mat", values, 11, packed=packed)
+        path.write_bytes(b"MATRIX" + path.read_bytes()[6:])
+        with pytest.raises(RecordError, match="holds a part of unknown type 11; save it again"):
+            read_record(path, fs=100)
+
     def test_values_that_reach_behind_their_array(self, tmp_path: Path, packed: bool) -> None:
         path = spoilt(tmp_path / "a.mat", (400).to_bytes(4, "little"), 152, packed=packed)
         with pytest.raises(RecordError, match="an array that lacks its values"):

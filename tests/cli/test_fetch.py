@@ -62,6 +62,8 @@ def test_what_cannot_be_fetched_has_its_exit_code(
     [
         (("mitbd",), "no database 'mitbd'; did you mean 'mitdb'?"),
         (("mitdb", "vfdb", "--records", "100"), "--records needs one database"),
+        (("mitdb", "--records", ""), "(--records) names none; name some, or leave it out"),
+        (("mitdb", "--records", " , "), "(--records) names none"),
         (("mitdb", "--mirror", "x"), "mirror 'x' is no address"),
     ],
 )

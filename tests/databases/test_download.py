@@ -498,6 +498,7 @@ def test_progress(fetch: Fetch, server: Server) -> None:
     [
         ({"jobs": 0}, "jobs must be from 1 to 4, got 0"),
         ({"jobs": 5}, "jobs must be from 1 to 4, got 5"),
+        ({"records": []}, r"records \(--records\) names none; name some, or leave"),
         ({"mirror": "example.org"}, "mirror 'example.org' is no address"),
         ({"mirror": "https://x/?q="}, "is no address"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecglens.databases import read_record
+from ecglens.databases import Database, read_record
 from ecglens.databases.download import Patience, fetch_database
 from ecglens.errors import FetchError, UsageError
 from ecglens.readers.wfdb_signals import quiet_wfdb
@@ -129,6 +129,16 @@ def test_records_that_cannot_be_cut(
     server.add("mitdb", "1.0.0", {"100.hea": header.encode()})
     with pytest.raises(FetchError, match=message):
         fetch(server, tmp_path, 0.25)
+
+
+@pytest.mark.parametrize("endings", [("dat", "hea", "atr"), ("atr", "dat")])
+def test_the_header_is_told_whatever_the_order_of_endings(
+    server: Server, one_minute: Path, tmp_path: Path, endings: tuple[str, ...]
+) -> None:
+    own = Database("own", f"{server.url}mitdb/1.0.0/", endings=endings)
+    fetched = fetch_database(own, tmp_path, minutes=0.25, records=["100"], patience=QUICK)
+    assert read_record(fetched.folder / "100").duration_s == 15.0
+    assert {"100.hea", "100.dat", "100.atr"} <= set(files_in(fetched.folder))
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 241, float("nan")])

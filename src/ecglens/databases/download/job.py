@@ -71,7 +71,7 @@ def fetch_database(
     Args:
         source: name of the database, or TOML file of one.
         folder: gets a folder of the database's name; :func:`data_folder` by default.
-        records: names of the records wanted; all by default.
+        records: names of the records wanted, at least one; all by default.
         minutes: only the start of each record, into a folder such as ``mitdb-first-10-min``; a
             part of a signal file has no checksum.
         mirror: address that has the databases as ``https://physionet.org/files/`` has them.
@@ -90,6 +90,8 @@ def fetch_database(
     database = find_database(source)
     if not 1 <= jobs <= MAX_JOBS:
         raise UsageError(f"jobs must be from 1 to {MAX_JOBS}, got {jobs}")
+    if records is not None and not len(records):
+        raise UsageError("records (--records) names none; name some, or leave it out to get all")
     base = base_address(database, mirror)
     if minutes is not None and not 0.1 <= minutes <= MAX_MINUTES:
         raise UsageError(f"minutes must be from 0.1 to {MAX_MINUTES:g}, got {minutes:g}")

@@ -15,7 +15,7 @@ from ecglens.databases.download.ledger import Ledger, locked
 from ecglens.databases.download.names import Places, parse_sums
 from ecglens.databases.download.plan import Plan, make_plan
 from ecglens.databases.download.progress import Meter, Progress
-from ecglens.databases.download.transfer import fetch_file, hash_file
+from ecglens.databases.download.transfer import fetch_file, hash_file, occupied
 from ecglens.databases.download.transport import Patience, Transport, UnreachableError
 from ecglens.databases.holdings import data_folder
 from ecglens.errors import FetchError, OutputError, UsageError
@@ -77,7 +77,8 @@ def fetch_database(
         mirror: address that has the databases as ``https://physionet.org/files/`` has them.
         jobs: files at once, 1 to 4.
         refresh: ask the server for its list again, for new editions.
-        replace: put the server's files in the place of others of the same name.
+        replace: put the server's files in the place of others of the same name, and of those
+            that were changed here.
         progress: called while bytes arrive.
         notice: called with what a person should know.
         patience: how long to wait for the server.
@@ -85,7 +86,8 @@ def fetch_database(
     Raises:
         UsageError: no such database or record, or an impossible value.
         FetchError: files cannot be had or are not what their checksums say; all others are whole.
-        OutputError: the folder cannot be written, or has other files of the same names.
+        OutputError: the folder cannot be written, or has other files of the same names, or files
+            that were changed since they were fetched.
     """
     database = find_database(source)
     if not 1 <= jobs <= MAX_JOBS:
@@ -163,7 +165,7 @@ class _Job:
             missing = self._missing(whole, sums, places, replace=replace)
             for folder in {place.parent for place in places.values()}:
                 make_folder(folder)
-            self._fetch(missing, sums, places, jobs, progress)
+            self._fetch(missing, sums, places, jobs, progress, replace=replace)
             if minutes is not None:
                 missing += self._fetch_excerpts(plan, sums, places, minutes, jobs, progress)
         finally:
@@ -194,22 +196,29 @@ class _Job:
         self, names: list[str], sums: dict[str, str], places: dict[str, Path], *, replace: bool
     ) -> list[str]:
         """Return the files that are not here, after a check of those that are."""
-        missing: list[str] = []
-        for name in names:
-            place = places[name]
-            if not place.exists():
-                missing.append(name)
-            elif not self._ledger.is_checked(name, sums[name]):
-                if hash_file(place) == sums[name]:
-                    self._ledger.add(name, sums[name])
-                elif replace or self._ledger.was_fetched(name):
-                    missing.append(name)
-                else:
-                    raise OutputError(
-                        f"{place} is there and is not the file that the server has; move it away, "
-                        "choose another folder (--to), or replace it (--replace)"
-                    )
-        return missing
+        return [
+            name
+            for name in names
+            if not self._is_here(name, sums[name], places[name], replace=replace)
+        ]
+
+    def _is_here(self, name: str, sha256: str, place: Path, *, replace: bool) -> bool:
+        """Tell whether a file is here and right; if not, it may be fetched.
+
+        Raises:
+            OutputError: it is neither the server's, nor as it was fetched, nor cut since.
+        """
+        if not place.exists():
+            return False
+        if self._ledger.is_checked(name, sha256):
+            return True
+        found, known = hash_file(place), self._ledger.known(name)
+        if found in (sha256, known):
+            self._ledger.add(name, found)
+            return found == sha256
+        if not replace and not self._ledger.is_cut(name):
+            raise occupied(place, changed=known is not None)
+        return False
 
     def _fetch(
         self,
@@ -218,6 +227,8 @@ class _Job:
         places: dict[str, Path],
         jobs: int,
         progress: Callable[[Progress], None] | None,
+        *,
+        replace: bool,
     ) -> None:
         meter = Meter(names, progress)
 
@@ -227,6 +238,7 @@ class _Job:
                 self._base + name,
                 places[name],
                 sums[name],
+                spare=not (replace or self._ledger.is_untouched(name)),
                 expect=lambda size: meter.expect(name, size),
                 report=lambda n_bytes: meter.set(name, n_bytes),
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.databases.catalogue import Database, find_database
-from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt
+from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt, is_excerpt
 from ecglens.databases.download.ledger import Ledger, locked
 from ecglens.databases.download.names import Places, parse_sums
 from ecglens.databases.download.plan import Plan, make_plan
@@ -78,7 +78,7 @@ def fetch_database(
         jobs: files at once, 1 to 4.
         refresh: ask the server for its list again, for new editions.
         replace: put the server's files in the place of others of the same name, and of those
-            that were changed here.
+            that were changed here; with ``minutes`` fetch all again.
         progress: called while bytes arrive.
         notice: called with what a person should know.
         patience: how long to wait for the server.
@@ -167,7 +167,9 @@ class _Job:
                 make_folder(folder)
             self._fetch(missing, sums, places, jobs, progress, replace=replace)
             if minutes is not None:
-                missing += self._fetch_excerpts(plan, sums, places, minutes, jobs, progress)
+                missing += self._fetch_excerpts(
+                    plan, sums, places, minutes, jobs, progress, replace=replace
+                )
         finally:
             self._save()
         return Fetched(
@@ -255,9 +257,15 @@ class _Job:
         minutes: float,
         jobs: int,
         progress: Callable[[Progress], None] | None,
+        *,
+        replace: bool,
     ) -> list[str]:
         """Fetch the start of records that are not here, and return the names of their files."""
-        records = [r for r, files in plan.records.items() if not places[files[0]].exists()]
+        records = [
+            record
+            for record, names in plan.records.items()
+            if replace or not self._has_excerpt(names, sums, places, minutes)
+        ]
         meter = Meter(records, progress)
 
         def fetch(record: str) -> None:
@@ -268,13 +276,35 @@ class _Job:
                 here = n_bytes
                 meter.set(record, n_bytes)
 
-            fetch_excerpt(
-                self._transport, self._base, plan.records[record], sums, places, minutes, report
-            )
+            names = plan.records[record]
+            spare = [n for n in names if not (replace or self._ledger.is_untouched(n))]
+            fetch_excerpt(self._transport, self._base, names, sums, places, spare, minutes, report)
+            self._take_down(names, sums)
             meter.set(record, here, whole=True)
 
         self._in_parallel(fetch, records, jobs, "records")
         return [name for record in records for name in plan.records[record]]
+
+    def _has_excerpt(
+        self,
+        names: tuple[str, ...],
+        sums: dict[str, str],
+        places: dict[str, Path],
+        minutes: float,
+    ) -> bool:
+        """Tell whether the start of a record is here, cut from the files that the list has now."""
+        if all(self._ledger.is_checked(name, sums[name]) for name in names):
+            return True
+        is_older = any(self._ledger.known(name) not in (None, sums[name]) for name in names)
+        if is_older or not is_excerpt(names, sums, places, minutes):
+            return False
+        self._take_down(names, sums)
+        return True
+
+    def _take_down(self, names: tuple[str, ...], sums: dict[str, str]) -> None:
+        """Let the ledger know from which files of the server those of an excerpt were cut."""
+        for name in names:
+            self._ledger.add(name, sums[name])
 
     def _in_parallel(
         self, fetch: Callable[[str], None], names: list[str], jobs: int, what: str

@@ -63,6 +63,8 @@ def test_what_cannot_be_fetched_has_its_exit_code(
     [
         (("mitbd",), "no database 'mitbd'; did you mean 'mitdb'?"),
         (("mitdb", "vfdb", "--records", "100"), "--records needs one database"),
+        (("mitdb", "--records", ""), "(--records) names none; name some, or leave it out"),
+        (("mitdb", "--records", " , "), "(--records) names none"),
         (("mitdb", "--mirror", "x"), "mirror 'x' is no address"),
     ],
 )
@@ -165,6 +167,26 @@ def test_a_model_of_everything_fetched(
     people = {"mitdb-100", "mitdb-101", "mitdb-201", "afdb-04015", "afdb-04043", "afdb-04048"}
     assert set(model.training_subjects) == people  # 201 and 202 are one man
     assert card
+
+
+def test_an_excerpt_in_place_of_a_database_is_named(
+    ecglens: Program, server: Server, network: tuple[str, ...], tmp_path: Path
+) -> None:
+    server.add("mitdb", "1.0.0", record_files("100", samples=9000))
+    (tmp_path / "mitdb-first-9-min").mkdir()  # without records
+    words = ("fetch", "mitdb", "--minutes", 0.4, "--records", "100", "--mirror", server.url)
+    assert ecglens(*words, "--to", tmp_path).code == 0
+    words = ("--data", tmp_path, *network, "--out", tmp_path / "x.ecglens")
+    outcome = ecglens("train", "--databases", "mitdb", *words)
+    assert outcome.code == 3
+    folder = tmp_path / "mitdb-first-0.4-min"
+    said = (
+        f"no record of mitdb in {tmp_path / 'mitdb'}, but 1 in {folder}; to read those, name that"
+    )
+    assert said in outcome.error
+    assert "or get all with 'ecglens fetch mitdb'" in outcome.error
+    windows = ("windows", folder, "--out", tmp_path / "x.npz", "--json")
+    assert ecglens(*windows).json["classes"][0]["databases"] == "mitdb"
 
 
 def test_databases_that_are_not_here(ecglens: Program, tmp_path: Path) -> None:

@@ -147,6 +147,9 @@ def test_an_entry_of_ones_own(tmp_path: Path) -> None:
         ('anna = ["r1", "r2"]', 'pattern = "r("', "subjects.pattern 'r\\(' is no pattern"),
         ('anna = ["r1", "r2"]', 'pattern = "r"', "'pattern' must be one with a group"),
         ("fs = 500", "fs =", "is not TOML"),
+        ("fs = 500", 'endings = ["dat", "atr"]', "'endings' must have .* got .'dat', 'atr'"),
+        ("fs = 500", 'endings = [".hea", "dat"]', "put it in, without a dot"),
+        ("fs = 500", "endings = []", "'endings' must have"),
     ],
 )
 def test_entries_that_break_a_rule(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -101,6 +101,51 @@ def test_files_that_were_changed_here_are_seen(fetch: Fetch, folder: Path, lost:
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("changed", [b"mine", b"mine" * 5000, None])
+def test_files_that_were_changed_here_are_not_lost(
+    server: Server, fetch: Fetch, folder: Path, changed: bytes | None
+) -> None:
+    """Shorter than the server's, longer, or of the same length: it is said, and nothing is lost."""
+    fetch()
+    path = folder / "100.dat"
+    theirs = path.read_bytes()
+    path.write_bytes(mine := changed or theirs[::-1])
+    with pytest.raises(OutputError, match=r"100\.dat is there and .*; move it away, .*--replace"):
+        fetch()
+    assert path.read_bytes() == mine
+    assert fetch(replace=True).n_fetched == 1
+    assert path.read_bytes() == theirs
+    assert parts(folder) == []
+    assert fetch().n_fetched == 0
+
+
+def test_what_is_known_of_a_file_in_the_way_is_said(fetch: Fetch, folder: Path) -> None:
+    fetch()
+    (folder / "100.hea").write_bytes((folder / "100.hea").read_bytes() + b"# mine\n")
+    with pytest.raises(OutputError, match=r"100\.hea is there and has been changed since it was f"):
+        fetch(refresh=True)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_file_of_an_older_edition_is_replaced_unless_it_was_changed(
+    server: Server, fetch: Fetch, folder: Path, touched: bool
+) -> None:
+    fetch()
+    path = folder / "100.atr"
+    if touched:
+        os.utime(path, ns=(1, 1))
+    server.add("mitdb", "1.0.0", {"100.atr": b"new"})
+    assert fetch(refresh=True).n_fetched == 1
+    assert path.read_bytes() == b"new"
+    path.write_bytes(b"mine")
+    server.add("mitdb", "1.0.0", {"100.atr": b"newer"})
+    with pytest.raises(OutputError, match=r"100\.atr is there and has been changed since"):
+        fetch(refresh=True)
+    assert path.read_bytes() == b"mine"
+    path.write_bytes(b"newer")  # somebody put the new one there
+    assert fetch().n_fetched == 0
+
+
 def test_resume_after_a_cut_at_any_byte(server: Server, fetch: Fetch, folder: Path) -> None:
     body = record_files("100", samples=40)["100.dat"]
     server.add("mitdb", "1.0.0", record_files("100", samples=40))
@@ -350,7 +395,7 @@ def test_other_files_of_the_same_name_are_not_touched(
 ) -> None:
     folder.mkdir()
     (folder / "100.dat").write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"100\.dat is there and is not the file that the server"):
+    with pytest.raises(OutputError, match=r"100\.dat is there and is not the file of the server;"):
         fetch()
     assert (folder / "100.dat").read_bytes() == b"mine"
     fetch(replace=True)
@@ -498,6 +543,7 @@ def test_progress(fetch: Fetch, server: Server) -> None:
     [
         ({"jobs": 0}, "jobs must be from 1 to 4, got 0"),
         ({"jobs": 5}, "jobs must be from 1 to 4, got 5"),
+        ({"records": []}, r"records \(--records\) names none; name some, or leave"),
         ({"mirror": "example.org"}, "mirror 'example.org' is no address"),
         ({"mirror": "https://x/?q="}, "is no address"),
     ],

@@ -41,7 +41,7 @@ class FetchOptions:
         bool, typer.Option("--refresh", help="Ask the server for its list of files again.")
     ] = False
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace other files of the same names.")
+        bool, typer.Option("--replace", help="Replace other or changed files of the same names.")
     ] = False
 
 

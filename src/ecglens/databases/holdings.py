@@ -30,9 +30,7 @@ def records_here(database: Database, folder: Path | None = None) -> list[Path]:
         database: the catalogue's entry.
         folder: holds a folder of the database's name; :func:`data_folder` by default.
     """
-    top = (data_folder() if folder is None else folder) / database.name
-    inside = top / database.within if database.within else top
-    return sorted(_headers(inside, deep=bool(database.within)))
+    return _records_in((data_folder() if folder is None else folder) / database.name, database)
 
 
 def folder_of(database: Database, folder: Path | None = None) -> Path:
@@ -41,13 +39,29 @@ def folder_of(database: Database, folder: Path | None = None) -> Path:
     Raises:
         RecordError: none is there.
     """
+    top = data_folder() if folder is None else folder
     if not records_here(database, folder):
-        top = data_folder() if folder is None else folder
+        what = f"no record of {database.name} in {top / database.name}"
+        if other := _other_folder(database, top):
+            raise RecordError(
+                f"{what}, but {len(_records_in(other, database))} in {other / database.within}; to "
+                f"read those, name that folder in place of the database, or get all with "
+                f"'ecglens fetch {database.name}'"
+            )
         raise RecordError(
-            f"no record of {database.name} in {top / database.name}; get it with "
-            f"'ecglens fetch {database.name}', or name the folder that it is in"
+            f"{what}; get it with 'ecglens fetch {database.name}', or name the folder that it is in"
         )
-    return (data_folder() if folder is None else folder) / database.name / database.within
+    return top / database.name / database.within
+
+
+def _other_folder(database: Database, top: Path) -> Path | None:
+    """Return a folder with records of the database under another of its names, as excerpts have."""
+    named = sorted(path for path in top.glob("*") if database.is_named(path.name))
+    return next((path for path in named if _records_in(path, database)), None)
+
+
+def _records_in(top: Path, database: Database) -> list[Path]:
+    return sorted(_headers(top / database.within, deep=bool(database.within)))
 
 
 def _headers(folder: Path, *, deep: bool) -> Iterator[Path]:

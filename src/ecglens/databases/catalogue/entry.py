@@ -58,7 +58,7 @@ class Database:
         hours: of recordings with signal, 0 where not known.
         signal_mb: size of the signal files in MB, from the documented number of samples; 0 where
             not known.
-        endings: of the files of a record that are of use here.
+        endings: of the files of a record that are of use here; ``hea`` is among them.
         within: folder in which the records are; ``""`` means the top folder alone.
         records: their names; empty where there are too many to list.
         no_signal: records that have annotations alone.

@@ -43,6 +43,7 @@ def parse_database(text: str, where: str) -> Database:
         if not values.get(needed):
             raise UsageError(f"database entry {where} has no {needed}; give {needed} = ...")
     _check_name_and_address(values["name"], values["address"], where)
+    _check_endings(values.get("endings", Database.endings), where)
     people = reader.table(table, "subjects")
     notes = reader.table(table, "annotations")
     return Database(
@@ -66,6 +67,15 @@ def _check_name_and_address(name: str, address: str, where: str) -> None:
         raise UsageError(
             f"database entry {where}: address {address!r} must start with https:// and end with "
             "a slash"
+        )
+
+
+def _check_endings(endings: tuple[str, ...], where: str) -> None:
+    """A record is told by its header, so that without one nothing would be fetched."""
+    if "hea" not in endings:
+        raise UsageError(
+            f"database entry {where}: 'endings' must have \"hea\", the headers without which there "
+            f"are no records, got {list(endings)}; put it in, without a dot"
         )
 
 

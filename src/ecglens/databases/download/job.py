@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecglens.databases.catalogue import Database, find_database
-from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt
+from ecglens.databases.download.excerpts import MAX_MINUTES, fetch_excerpt, is_excerpt
 from ecglens.databases.download.ledger import Ledger, locked
 from ecglens.databases.download.names import Places, parse_sums
 from ecglens.databases.download.plan import Plan, make_plan
 from ecglens.databases.download.progress import Meter, Progress
-from ecglens.databases.download.transfer import fetch_file, hash_file
+from ecglens.databases.download.transfer import fetch_file, hash_file, occupied
 from ecglens.databases.download.transport import Patience, Transport, UnreachableError
 from ecglens.databases.holdings import data_folder
 from ecglens.errors import FetchError, OutputError, UsageError
@@ -71,13 +71,14 @@ def fetch_database(
     Args:
         source: name of the database, or TOML file of one.
         folder: gets a folder of the database's name; :func:`data_folder` by default.
-        records: names of the records wanted; all by default.
+        records: names of the records wanted, at least one; all by default.
         minutes: only the start of each record, into a folder such as ``mitdb-first-10-min``; a
             part of a signal file has no checksum.
         mirror: address that has the databases as ``https://physionet.org/files/`` has them.
         jobs: files at once, 1 to 4.
         refresh: ask the server for its list again, for new editions.
-        replace: put the server's files in the place of others of the same name.
+        replace: put the server's files in the place of others of the same name, and of those
+            that were changed here; with ``minutes`` fetch all again.
         progress: called while bytes arrive.
         notice: called with what a person should know.
         patience: how long to wait for the server.
@@ -85,11 +86,14 @@ def fetch_database(
     Raises:
         UsageError: no such database or record, or an impossible value.
         FetchError: files cannot be had or are not what their checksums say; all others are whole.
-        OutputError: the folder cannot be written, or has other files of the same names.
+        OutputError: the folder cannot be written, or has other files of the same names, or files
+            that were changed since they were fetched.
     """
     database = find_database(source)
     if not 1 <= jobs <= MAX_JOBS:
         raise UsageError(f"jobs must be from 1 to {MAX_JOBS}, got {jobs}")
+    if records is not None and not len(records):
+        raise UsageError("records (--records) names none; name some, or leave it out to get all")
     base = base_address(database, mirror)
     if minutes is not None and not 0.1 <= minutes <= MAX_MINUTES:
         raise UsageError(f"minutes must be from 0.1 to {MAX_MINUTES:g}, got {minutes:g}")
@@ -161,9 +165,11 @@ class _Job:
             missing = self._missing(whole, sums, places, replace=replace)
             for folder in {place.parent for place in places.values()}:
                 make_folder(folder)
-            self._fetch(missing, sums, places, jobs, progress)
+            self._fetch(missing, sums, places, jobs, progress, replace=replace)
             if minutes is not None:
-                missing += self._fetch_excerpts(plan, sums, places, minutes, jobs, progress)
+                missing += self._fetch_excerpts(
+                    plan, sums, places, minutes, jobs, progress, replace=replace
+                )
         finally:
             self._save()
         return Fetched(
@@ -192,22 +198,29 @@ class _Job:
         self, names: list[str], sums: dict[str, str], places: dict[str, Path], *, replace: bool
     ) -> list[str]:
         """Return the files that are not here, after a check of those that are."""
-        missing: list[str] = []
-        for name in names:
-            place = places[name]
-            if not place.exists():
-                missing.append(name)
-            elif not self._ledger.is_checked(name, sums[name]):
-                if hash_file(place) == sums[name]:
-                    self._ledger.add(name, sums[name])
-                elif replace or self._ledger.was_fetched(name):
-                    missing.append(name)
-                else:
-                    raise OutputError(
-                        f"{place} is there and is not the file that the server has; move it away, "
-                        "choose another folder (--to), or replace it (--replace)"
-                    )
-        return missing
+        return [
+            name
+            for name in names
+            if not self._is_here(name, sums[name], places[name], replace=replace)
+        ]
+
+    def _is_here(self, name: str, sha256: str, place: Path, *, replace: bool) -> bool:
+        """Tell whether a file is here and right; if not, it may be fetched.
+
+        Raises:
+            OutputError: it is neither the server's, nor as it was fetched, nor cut since.
+        """
+        if not place.exists():
+            return False
+        if self._ledger.is_checked(name, sha256):
+            return True
+        found, known = hash_file(place), self._ledger.known(name)
+        if found in (sha256, known):
+            self._ledger.add(name, found)
+            return found == sha256
+        if not replace and not self._ledger.is_cut(name):
+            raise occupied(place, changed=known is not None)
+        return False
 
     def _fetch(
         self,
@@ -216,6 +229,8 @@ class _Job:
         places: dict[str, Path],
         jobs: int,
         progress: Callable[[Progress], None] | None,
+        *,
+        replace: bool,
     ) -> None:
         meter = Meter(names, progress)
 
@@ -225,6 +240,7 @@ class _Job:
                 self._base + name,
                 places[name],
                 sums[name],
+                spare=not (replace or self._ledger.is_untouched(name)),
                 expect=lambda size: meter.expect(name, size),
                 report=lambda n_bytes: meter.set(name, n_bytes),
             )
@@ -241,9 +257,15 @@ class _Job:
         minutes: float,
         jobs: int,
         progress: Callable[[Progress], None] | None,
+        *,
+        replace: bool,
     ) -> list[str]:
         """Fetch the start of records that are not here, and return the names of their files."""
-        records = [r for r, files in plan.records.items() if not places[files[0]].exists()]
+        records = [
+            record
+            for record, names in plan.records.items()
+            if replace or not self._has_excerpt(names, sums, places, minutes)
+        ]
         meter = Meter(records, progress)
 
         def fetch(record: str) -> None:
@@ -254,13 +276,35 @@ class _Job:
                 here = n_bytes
                 meter.set(record, n_bytes)
 
-            fetch_excerpt(
-                self._transport, self._base, plan.records[record], sums, places, minutes, report
-            )
+            names = plan.records[record]
+            spare = [n for n in names if not (replace or self._ledger.is_untouched(n))]
+            fetch_excerpt(self._transport, self._base, names, sums, places, spare, minutes, report)
+            self._take_down(names, sums)
             meter.set(record, here, whole=True)
 
         self._in_parallel(fetch, records, jobs, "records")
         return [name for record in records for name in plan.records[record]]
+
+    def _has_excerpt(
+        self,
+        names: tuple[str, ...],
+        sums: dict[str, str],
+        places: dict[str, Path],
+        minutes: float,
+    ) -> bool:
+        """Tell whether the start of a record is here, cut from the files that the list has now."""
+        if all(self._ledger.is_checked(name, sums[name]) for name in names):
+            return True
+        is_older = any(self._ledger.known(name) not in (None, sums[name]) for name in names)
+        if is_older or not is_excerpt(names, sums, places, minutes):
+            return False
+        self._take_down(names, sums)
+        return True
+
+    def _take_down(self, names: tuple[str, ...], sums: dict[str, str]) -> None:
+        """Let the ledger know from which files of the server those of an excerpt were cut."""
+        for name in names:
+            self._ledger.add(name, sums[name])
 
     def _in_parallel(
         self, fetch: Callable[[str], None], names: list[str], jobs: int, what: str

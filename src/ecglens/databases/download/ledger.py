@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
 
@@ -19,11 +20,17 @@ _FORMAT = 1
 _MAX_BYTES = 64 * 2**20
 
 
+class _Entry(NamedTuple):
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
 class Ledger:
     """Checked files of a folder: their checksums, with the size and time they had then.
 
-    A file whose size or time is another is checked anew. The ledger itself may be lost or damaged
-    at no other cost than that.
+    A file whose size or time is another is checked anew. Where the ledger itself is lost or
+    damaged, all are, and those of an older edition count as other people's.
 
     Args:
         root: the folder of the database.
@@ -34,7 +41,7 @@ class Ledger:
         self._root = root
         self._version = version
         self._lock = threading.Lock()
-        self._files: dict[str, list[object]] = {}
+        self._files: dict[str, _Entry] = {}
         self._changed = self._is_known = False
         self._load()
 
@@ -45,16 +52,26 @@ class Ledger:
 
     def is_checked(self, name: str, sha256: str) -> bool:
         """Tell whether a file was found to have this checksum and has not been touched since."""
-        return self._files.get(name) == [sha256, *self._stamp(name)]
+        return self._files.get(name) == self._entry(name, sha256)
 
-    def was_fetched(self, name: str) -> bool:
-        """Tell whether a file of this name was ever checked here, whatever it is now."""
-        return name in self._files
+    def known(self, name: str) -> str | None:
+        """Return the checksum that a file had when it was last checked, whatever it has now."""
+        return self._files[name].sha256 if name in self._files else None
+
+    def is_untouched(self, name: str) -> bool:
+        """Tell whether a file is as it was when it was checked, of whichever edition."""
+        kept = self._files.get(name)
+        return kept is not None and kept == self._entry(name, kept.sha256)
+
+    def is_cut(self, name: str) -> bool:
+        """Tell whether a file is shorter than it was when it was checked."""
+        kept = self._files.get(name)
+        return kept is not None and self._entry(name, "").size < kept.size
 
     def add(self, name: str, sha256: str) -> None:
         """Take down that a file has this checksum."""
         with self._lock:
-            self._files[name] = [sha256, *self._stamp(name)]
+            self._files[name] = self._entry(name, sha256)
             self._changed = True
 
     def save(self) -> None:
@@ -70,12 +87,12 @@ class Ledger:
             write_json(self._root / NAME, kept)
             self._changed = False
 
-    def _stamp(self, name: str) -> list[int]:
+    def _entry(self, name: str, sha256: str) -> _Entry:
         try:
             found = (self._root / name).stat()
         except OSError:
-            return []
-        return [found.st_size, found.st_mtime_ns]
+            return _Entry(sha256, -1, -1)
+        return _Entry(sha256, found.st_size, found.st_mtime_ns)
 
     def _load(self) -> None:
         path = self._root / NAME
@@ -89,8 +106,14 @@ class Ledger:
             return
         files = kept.get("files")
         if isinstance(files, dict):
-            self._files = {k: v for k, v in files.items() if isinstance(v, list)}
+            self._files = {k: _Entry(*v) for k, v in files.items() if _is_entry(v)}
             self._is_known = bool(files) and kept.get("version") == self._version
+
+
+def _is_entry(kept: object) -> bool:
+    if not isinstance(kept, list) or len(kept) != len(_Entry._fields):
+        return False
+    return isinstance(kept[0], str) and all(isinstance(number, int) for number in kept[1:])
 
 
 @contextmanager

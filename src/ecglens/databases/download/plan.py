@@ -18,7 +18,8 @@ class Plan:
     """Files to fetch, by record.
 
     Attributes:
-        records: names of the files of each record, by the record's name with its folders.
+        records: names of the files of each record, the header first, by the record's name with
+            its folders.
         others: names of other files.
     """
 
@@ -56,8 +57,9 @@ def make_plan(
             "check address and version"
         )
     wanted = _choose(database, there, records)
+    endings = dict.fromkeys(("hea", *database.endings))
     files = {
-        record: tuple(name for ending in database.endings if (name := f"{record}.{ending}") in sums)
+        record: tuple(name for ending in endings if (name := f"{record}.{ending}") in sums)
         for record in wanted
     }
     tables = database.table.files if database.table else ()

@@ -22,6 +22,7 @@ def fetch_file(
     path: Path,
     sha256: str,
     *,
+    spare: bool,
     expect: Callable[[int], None],
     report: Callable[[int], None],
 ) -> None:
@@ -36,18 +37,22 @@ def fetch_file(
         url: of the file.
         path: where it ends up; the folder must exist.
         sha256: in hexadecimal digits.
+        spare: whether a file in that place stays there, unless it is the beginning of this one.
         expect: called with the size in bytes once the server tells it.
         report: called with how many bytes are here.
 
     Raises:
         FetchError: it cannot be had, or its checksum is wrong twice.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or another file is to be spared.
         Stopped: the download was called off; what is here stays for the next time.
     """
     part = part_of(path)
     for _ in range(2):
         _grow(transport, url, part, expect, report)
         if hash_file(part) == sha256:
+            if spare:
+                with part.open("rb") as new:
+                    spare_other(path, new)
             _settle(part, path)
             return
         part.unlink(missing_ok=True)
@@ -76,6 +81,32 @@ def hash_file(path: Path) -> str:
     except OSError as error:
         raise OutputError(f"cannot read {path} again: {error.strerror or error}") from error
     return digest.hexdigest()
+
+
+def spare_other(path: Path, new: BinaryIO) -> None:
+    """Refuse to lose a file to a new one, unless it is the beginning of it.
+
+    Raises:
+        OutputError: it is another file, or cannot be read.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as old:
+            while block := old.read(_BLOCK):
+                if new.read(len(block)) != block:
+                    raise occupied(path)
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def occupied(path: Path, *, changed: bool = False) -> OutputError:
+    """Return the error for a file that is in the way, ``changed`` since it was fetched or not."""
+    what = "has been changed since it was fetched" if changed else "is not the file of the server"
+    return OutputError(
+        f"{path} is there and {what}; move it away, choose another folder (--to), or replace it "
+        "(--replace)"
+    )
 
 
 def _grow(

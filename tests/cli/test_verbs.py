@@ -176,7 +176,18 @@ class TestLayers:
         assert [(row["layer"], row["head"]) for row in rows] == [
             (layer, head) for layer in ("stage1", "stage2", "stage3") for head in ("lda", "knn")
         ]
-        assert len(json.loads((out / "layers.json").read_text())["rows"]) == 6
+        said = json.loads((out / "layers.json").read_text())
+        assert len(said["rows"]) == 6
+        assert said["backbone"]["name"] in done.out.splitlines()[0]
+        assert said["n_bootstrap"] == 10
+
+    def test_a_head_that_needs_more_than_layers(
+        self, ecglens: Program, windows: Path, network: tuple[str, ...]
+    ) -> None:
+        done = ecglens("layers", windows, *network, *QUICK, "--heads", "lda,experts")
+        assert done.code == 2
+        assert "the head experts needs handmade measures" in done.error
+        assert "experts" not in ecglens("layers", windows, *network, "--heads", ",").error
 
     def test_named_layers_and_poolings(
         self, ecglens: Program, windows: Path, network: tuple[str, ...]

@@ -292,6 +292,7 @@ def test_facts_of_a_model_name_its_file_and_hash(tmp_path: Path) -> None:
         "alpha": 0.1, "min_probability": {"AF": 0.4, "N": 0.6}, "max_distance": 3.5,
     }  # fmt: skip
     assert ModelFacts.of(tiny_model).sha256 == ""
+    assert ModelFacts.of(tiny_model, "rhythm4").name == "rhythm4"
     free = replace(tiny_model, reject_rule=RejectRule.never(names))
     assert ModelFacts.of(free).thresholds == {}
     slow = RhythmChange(names, 10.0, (20.0, 30.0, 10.0), (60.0, 60.0, 60.0))

@@ -118,7 +118,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 def test_the_verb(ecglens: Program, model: Path) -> None:
     done = ecglens("model", "verify", model)
     assert done.code == 0
-    for words in (digest(model), "classes", "N, VF", "8 people", "verified: compared with no"):
+    for words in (digest(model), "classes", "N, VF", "8 people", "verified: whole, by its own"):
         assert words in done.out
     assert ecglens("model", "verify", model, "--json").json["verified"] is True
     done = ecglens("model", "verify", model, "--sha256", "0" * 64)
@@ -138,6 +138,12 @@ def test_the_card(ecglens: Program, model: Path) -> None:
     assert "intended_use: Research only. Not a medical device" in done.out
     assert "subjects: p0, p1, p2" in done.out
     assert ecglens("model", "card", model, "--json").json == read_card(model)
+
+
+def test_the_card_of_another_file_than_the_one_meant(ecglens: Program, model: Path) -> None:
+    done = ecglens("model", "card", model, "--sha256", "0" * 64)
+    assert (done.code, done.out) == (7, "")
+    assert "does not verify" in done.error
 
 
 def test_the_model_that_comes_along(ecglens: Program) -> None:

@@ -11,7 +11,7 @@ import typer
 from ecglens.cli.console import say, say_json
 from ecglens.cli.options import DEFAULT_MODEL, EngineOptions, Model, RunOptions
 from ecglens.cli.work import check_place, engine_settings, say_bundled
-from ecglens.errors import UsageError
+from ecglens.errors import UnreadableWindowError, UsageError, WindowError
 
 if TYPE_CHECKING:
     from ecglens.explanation import Explanation
@@ -32,7 +32,10 @@ def run(
         Path | None,
         typer.Option(help="Figure to write: .png, .svg or .pdf.", show_default="none"),
     ] = None,
-    lead: Annotated[str | None, typer.Option(help="Lead.", show_default="the first")] = None,
+    lead: Annotated[
+        str | None,
+        typer.Option(help="Lead.", show_default="the one that reads best, as in predict"),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="auto, activation (linear heads) or occlusion.")
     ] = "auto",
@@ -44,9 +47,12 @@ def run(
     from ecglens.databases import open_record
     from ecglens.explanation import explain_record
     from ecglens.models import load_model
+    from ecglens.plots import check_figure
+    from ecglens.windows import lead_rows
 
     if out is not None:
         check_place(out)
+        check_figure(out)
     fitted = load_model(model, engine=engine_settings(engine))
     say_bundled(model)
     opened = open_record(record, fs=fs)
@@ -55,14 +61,17 @@ def run(
             f"--at {at:g} lies outside record {opened.record_id!r}, which lasts "
             f"{opened.duration_s:.1f} s; give a moment within it"
         )
-    found = explain_record(
-        fitted,
-        opened,
-        at - fitted.length_s / 2,
-        label,
-        lead=0 if lead is None else lead,
-        method=method,
-    )
+    chosen = lead_rows(opened, "best")[0] if lead is None else opened.lead_index(lead)
+    try:
+        found = explain_record(
+            fitted, opened, at - fitted.length_s / 2, label, lead=chosen, method=method
+        )
+    except UnreadableWindowError as error:
+        name = opened.lead_names[chosen]
+        raise WindowError(
+            f"lead {name} of record {opened.record_id!r} cannot be read around {at:g} s; choose "
+            "another moment (--at) or lead (--lead)"
+        ) from error
     if out is not None:
         _draw(found, out)
     if running.json:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecglens.cli.console import progress, say, say_json
+from ecglens.cli.console import note, progress, say, say_json
 from ecglens.cli.options import (
     EngineOptions,
     FoldOptions,
@@ -16,7 +16,14 @@ from ecglens.cli.options import (
     Sources,
     WindowOptions,
 )
-from ecglens.cli.work import load_sources, make_extractor, open_recipe, split
+from ecglens.cli.work import (
+    load_sources,
+    make_extractor,
+    open_recipe,
+    origin,
+    refuse_experts,
+    split,
+)
 from ecglens.errors import UsageError
 from ecglens.files import make_folder, write_json, write_rows
 
@@ -49,10 +56,14 @@ def run(
 
     named = split(heads)
     if not named:
-        raise UsageError(f"--heads {heads!r} names no head; known are {', '.join(HEADS)}")
+        known = ", ".join(name for name in HEADS if name != "experts")
+        raise UsageError(f"--heads {heads!r} names no head; known are {known}")
+    refuse_experts(named)
     folder = None if out is None else make_folder(out)
     windows = load_sources(sources, cutting, running.random_state)
     recipe, backbone = open_recipe(network, running.random_state)
+    if recipe.rhythm:
+        note(f"layers are compared by themselves, without the measures of recipe {recipe.name}")
     layers = recipe.layers if network.layers else tuple(layer.name for layer in backbone.layers)
     outputs = outputs_of(layers, split(network.pooling or "mean"))
     extractor = make_extractor(backbone, recipe, network, engine, outputs)
@@ -72,20 +83,23 @@ def run(
             random_state=running.random_state,
             progress=step,
         )
+    said = {**origin(recipe, backbone, engine, windows), **sweep.to_dict()}
+    said["n_bootstrap"] = folding.bootstrap
     if folder is not None:
-        save_sweep(sweep, folder)
+        save_sweep(sweep, said, folder)
     if running.json:
-        say_json(sweep.to_dict())
+        say_json(said)
     else:
+        say(f"{backbone.name} ({backbone.weights}), images of recipe {recipe.name}")
         say(sweep.format_table())
         if folder is not None:
             say(f"table and figure are in {folder}")
 
 
-def save_sweep(sweep: Sweep, folder: Path) -> None:
+def save_sweep(sweep: Sweep, said: dict[str, Any], folder: Path) -> None:
     """Write a sweep as JSON, CSV and a figure into a folder."""
     from ecglens.plots import plot_sweep, save_figure
 
-    write_json(folder / "layers.json", sweep.to_dict())
-    write_rows(folder / "layers.csv", sweep.to_dict()["rows"])
+    write_json(folder / "layers.json", said)
+    write_rows(folder / "layers.csv", said["rows"])
     save_figure(plot_sweep(sweep), folder / "layers.png")

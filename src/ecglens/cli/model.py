@@ -44,6 +44,8 @@ def run(
     from ecglens.models import read_card, verify_model
 
     if action is Action.CARD:
+        if sha256 is not None:
+            _refuse_unverified(verify_model(file, sha256=sha256))
         card = read_card(file)
         say_json(card) if running.json else say("\n".join(_lines(card)))
         return
@@ -52,6 +54,10 @@ def run(
         say_json(report.to_dict())
     else:
         _print(report)
+    _refuse_unverified(report)
+
+
+def _refuse_unverified(report: ModelReport) -> None:
     if not report.verified:
         raise ModelFileError(f"{report.path} does not verify: {report.faults[0]}")
 
@@ -66,8 +72,8 @@ def _print(report: ModelReport) -> None:
                           for m in report.members]))  # fmt: skip
     if scores := list(_scores(report.card)):
         say("\n" + table(scores))
-    good = f"verified: {', '.join(report.expected) or 'compared with no other digest'}"
-    say("\n" + (good if report.verified else "does NOT verify"))
+    compared = ", ".join(report.expected) or "whole, by its own digests; no other was given"
+    say("\n" + (f"verified: {compared}" if report.verified else "does NOT verify"))
 
 
 def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:

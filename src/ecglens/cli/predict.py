@@ -69,6 +69,8 @@ def run(
         lead_choice(leads), hop_s, fs, kind, explained, engine_settings(engine)
     )
     paths = list_records(files)
+    if out is None and (again, tables, explained) != (False, "csv", 3):
+        note("--again, --tables and --explained are about files; without --out there are none")
     say_bundled(model)
     speaker: _JsonSpeaker | _Speaker = _Speaker(len(paths), out)
     if running.json:

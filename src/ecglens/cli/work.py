@@ -299,15 +299,24 @@ def open_recipe(
 
 def _with_head(recipe: Recipe, head: HeadOptions | None) -> Recipe:
     if head is not None and head.head not in (None, recipe.head):
-        if head.head == "experts":
-            raise UsageError(
-                "the head experts needs handmade measures, which are part of the recipe; take "
-                "--recipe fusion"
-            )
+        refuse_experts([head.head])
         recipe = replace(recipe, head=head.head, head_params={})
     if head is not None and head.pca is not None:
         recipe = replace(recipe, pca=head.pca or None)
     return recipe
+
+
+def refuse_experts(heads: Sequence[str | None]) -> None:
+    """Refuse a head that needs the handmade measures, where layers alone are taken.
+
+    Raises:
+        UsageError: it is among those named.
+    """
+    if "experts" in heads:
+        raise UsageError(
+            "the head experts needs handmade measures, which are part of the recipe; take "
+            "--recipe fusion and no --head"
+        )
 
 
 def say_bundled(model: Path) -> None:

@@ -6,9 +6,10 @@ from ecglens.plots.evaluations import plot_confusions, plot_subjects, plot_sweep
 from ecglens.plots.examples import plot_examples, plot_stretch, row_ticks
 from ecglens.plots.explanations import plot_explanation
 from ecglens.plots.recordings import plot_timeline, plot_windows
-from ecglens.plots.saving import render_figure, render_inline, save_figure
+from ecglens.plots.saving import check_figure, render_figure, render_inline, save_figure
 
 __all__ = [
+    "check_figure",
     "plot_confusions",
     "plot_examples",
     "plot_explanation",

@@ -37,14 +37,23 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         OutputError: the file cannot be written.
     """
     path = Path(path)
+    content = render_figure(figure, check_figure(path))
+    write_atomically(path, lambda file: file.write(content))
+
+
+def check_figure(path: Path) -> str:
+    """Return the kind of figure that the suffix of a path stands for.
+
+    Raises:
+        UsageError: the suffix is none of .png, .svg and .pdf.
+    """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in _METADATA:
         raise UsageError(
             f"cannot save a figure as {path.name!r}: the suffix must be "
             f".{', .'.join(_METADATA)}{suggest(kind, _METADATA)}"
         )
-    content = render_figure(figure, kind)
-    write_atomically(path, lambda file: file.write(content))
+    return kind
 
 
 def render_figure(figure: Figure, kind: str = "png") -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ecglens import __version__
 from ecglens.images import ImageSettings
-from ecglens.models import RhythmModel
+from ecglens.models import RhythmModel, find_model
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ModelFacts:
         """
         sha256 = ""
         if path is not None:
-            with Path(path).open("rb") as file:
+            with find_model(path).open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         recipe, backbone = model.recipe, model.backbone
         return cls(

@@ -234,6 +234,24 @@ class TestStretches:
             plot = stretch_plot(timeline, record_for(timeline), episode, IMAGE)
             assert plot.end_s - plot.start_s == 10.0
 
+    @pytest.mark.parametrize("rest_s", [0.0, 0.7])
+    def test_an_episode_near_the_end_is_drawn_to_the_end(self, rest_s: float) -> None:
+        timeline = timeline_of(["N"] * 18 + ["VF"] * 3, hop_s=1.0, rest_s=rest_s)
+        plot = stretch_plot(timeline, record_for(timeline), timeline.episodes[1], IMAGE)
+        assert (plot.start_s, plot.end_s) == pytest.approx((10 + rest_s, 30 + rest_s))
+        assert plot.marks[0] == (22.5, "VF begins")
+        assert len(plot.panels[0].curves[0].values) == 20 * FS
+
+    def test_an_episode_near_a_gap_has_its_image(self) -> None:
+        labels = ["N"] * 15 + ["VF"] * 3 + ["unreadable"] * 20 + ["N"] * 3
+        timeline = timeline_of(labels, hop_s=1.0)
+        record = record_for(timeline)
+        record.signal[:, 27 * round(FS) : 38 * round(FS)] = np.nan
+        plot = stretch_plot(timeline, record, timeline.episodes[1], IMAGE)
+        assert (plot.start_s, plot.end_s) == (7, 37)
+        assert plot.marks == [(19.5, "VF begins"), (22.5, "ends")]
+        assert np.isfinite(plot.panels[0].curves[0].values[: 20 * round(FS)]).all()
+
     def test_of_leads_with_one_name_the_one_that_was_judged_is_drawn(self) -> None:
         timeline = replace(timeline_of(["AF"], lead="ECG"), rows=(1,))
         record = record_for(timeline, names=("ECG", "ECG"))

@@ -82,8 +82,9 @@ def test_the_headline_begins_with_what_may_be_asystole() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0 s"), (12.5, "12.5 s"), (59.96, "1 min"), (250, "4 min 10 s"), (600, "10 min"),
-     (3599.6, "1 h"), (11520, "3 h 12 min"), (172800, "48 h"), (7199.9, "2 h")],
+    [(0.0, "0 s"), (12.5, "12.5 s"), (59.9996, "1 min"), (90.5, "1 min 30.5 s"),
+     (250, "4 min 10 s"), (600, "10 min"), (3599.6, "59 min 59.6 s"), (3599.9996, "1 h"),
+     (3630, "1 h"), (11520, "3 h 12 min"), (172800, "48 h"), (7199.9, "2 h")],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert plain(duration(seconds)) == text
@@ -111,6 +112,55 @@ def test_episodes_come_by_urgency_and_length_with_what_their_windows_say() -> No
     assert rows[0][4:] == ["0.70", "–", "0.90"]
     assert rows[1][4:] == ["0.70", "64", "0.90"]
     assert [cell[0].detail for cell in table.rows] == ["", "", "", "no class", "", "", "flat"]
+
+
+@pytest.mark.parametrize("hop_s", [0.25, 0.5, 1.0, 2.5, 5.0])
+def test_times_and_lengths_of_a_page_say_what_the_episodes_are(hop_s: float) -> None:
+    labels = [*["N"] * 9, "VF", *["N"] * 4, *["AF"] * 300, *["unreadable"] * 11, *["VF"] * 2]
+    timeline = timeline_of(labels, hop_s=hop_s)
+    (table,) = episode_tables(timeline, ranked(timeline))
+    assert isinstance(table, Table)
+    rows = [[plain(getattr(cell, "text", cell)) for cell in row] for row in table.rows]
+    told = [(row[0], seconds_of(row[1]), seconds_of(row[2]), seconds_of(row[3])) for row in rows]
+    exact = [row.episode for row in ranked(timeline)]
+    assert told == [(e.label, e.start_s, e.end_s, e.duration_s) for e in exact]
+    assert len({len(time.partition(".")[2]) for row in rows for time in row[1:3]}) == 1
+
+
+def seconds_of(text: str) -> float:
+    """Read a clock, or a length below an hour."""
+    if ":" in text:
+        return sum(60**power * float(n) for power, n in enumerate(text.split(":")[::-1]))
+    words = text.split()
+    units = {"min": 60, "s": 1}
+    return sum(float(n) * units[u] for n, u in zip(words[::2], words[1::2], strict=True))
+
+
+def test_longest_episodes_start_where_the_table_of_episodes_says() -> None:
+    timeline = timeline_of(["N"] * 51 + ["AF"] * 55, hop_s=1.0)
+    page = make_page(timeline, record_for(timeline), MODEL)
+    burden, episodes = blocks_of(page, Table)[:2]
+    assert [row[5] for row in burden.rows if row[5] != "–"] == ["0:55.5", "0:00.0"]
+    assert [row[1] for row in episodes.rows] == ["0:55.5", "0:00.0"]
+    assert "AF, atrial fibrillation, 0:55.5" in [plot.title for plot in blocks_of(page, TimePlot)]
+
+
+@pytest.mark.parametrize(
+    ("hop_s", "grid"),
+    [(10.0, "every 10 s, so that episodes start and end on that grid."),
+     (1.0, "every 1 s, each look speaking for the 1 s around its middle: one episode gives way to "
+           "the next half-way between two middles.")],
+)  # fmt: skip
+def test_where_episodes_can_start_is_said(hop_s: float, grid: str) -> None:
+    timeline = timeline_of(["N", "AF"], hop_s=hop_s)
+    words = parse(render_html(make_page(timeline, record_for(timeline), MODEL))).words
+    assert f"The model looks at 10 s at a time, {grid}" in words
+
+
+def test_the_length_of_a_recording_is_told_in_tenths() -> None:
+    timeline = timeline_of(["N"] * 180, rest_s=5.5556)
+    page = make_page(timeline, record_for(timeline), MODEL)
+    assert plain(page.subtitle).startswith("30 min 5.6 s of lead II")
 
 
 def test_drawn_are_the_urgent_but_no_class_is_left_out() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.reports import Lane, Strip, clock
-from ecglens.reports.strips import decimals_of, labels_of, lines_of
+from ecglens.reports.strips import decimals_of, edge_of, labels_of, lines_of
 
 
 @settings(max_examples=40)
@@ -75,6 +75,11 @@ def test_the_clocks_of_a_column_can_have_as_many_decimals() -> None:
     assert [clock(time_s, 1) for time_s in times_s] == ["0:00.0", "1:34.5", "1:42.0"]
     assert decimals_of([60.0, 4.875]) == 3
     assert decimals_of([60.0]) == decimals_of([]) == 0
+
+
+def test_an_edge_is_near_what_stands_at_it() -> None:
+    found = [edge_of(at) for at in (0.0, 1.7, 10.0, 50.0, 90.0, 97.1, 99.723, 100.0)]
+    assert found == [*["near-left"] * 2, "", "", "", *["near-right"] * 3]
 
 
 def test_bars_say_what_the_table_says() -> None:

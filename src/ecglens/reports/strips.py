@@ -11,6 +11,7 @@ from ecglens.reports.blocks import Span, Strip
 TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 7
 _MOST_SAID = 24
+_EDGE = 4.0  # per cent of a line: half of the longest time on a narrow page
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,20 @@ def _ticks(start_s: float, end_s: float, length_s: float) -> Iterator[tuple[floa
     step = next((s for s in TICKS_S if length_s / s < _MOST_TICKS), TICKS_S[-1])
     for number in range(math.floor((end_s - start_s) / step + 1e-9) + 1):
         yield 100 * number * step / length_s, clock(start_s + number * step)
+
+
+def edge_of(at: float) -> str:
+    """Return the edge that would cut off a text in the middle of which a tick stands.
+
+    Args:
+        at: where the tick stands, in per cent of the line.
+
+    Returns:
+        ``near-left``, ``near-right`` or nothing; style.css knows the same.
+    """
+    if at < _EDGE:
+        return "near-left"
+    return "near-right" if at > 100 - _EDGE else ""
 
 
 def clock(seconds: float, n_decimals: int = 0) -> str:

@@ -28,6 +28,7 @@ ZOOMS = (1, 3, 8)
 
 _MOST_TICKS = 7
 _HEIGHT = 1000  # of a panel, in its own steps
+_LETTER = 1.4  # width of a letter on a narrow page, in per cent of the page's width
 
 
 class Curve(NamedTuple):
@@ -125,6 +126,30 @@ def ticks_of(plot: TimePlot) -> list[Tick]:
         for number in range(first, last + 1):
             levels.setdefault(number * step, level)
     return [Tick(plot.share(at), clock(at), level) for at, level in sorted(levels.items())]
+
+
+class Name(NamedTuple):
+    """The name of a mark.
+
+    Attributes:
+        at: where the mark stands, in per cent of the width.
+        text: the name.
+        before: whether it stands before the mark, as there is no room behind.
+    """
+
+    at: float
+    text: str
+    before: bool
+
+
+def names_of(plot: TimePlot) -> list[Name]:
+    """Return the names of the marks of a plot, each on the side on which there is room."""
+    places = [*(plot.share(at) for at, _ in plot.marks), 100.0]
+    names = []
+    for (_, text), at, following in zip(plot.marks, places, places[1:], strict=False):
+        needed = _LETTER * len(text)
+        names.append(Name(at, text, following - at < needed <= at))
+    return names
 
 
 class Path(NamedTuple):

@@ -14,6 +14,7 @@ from ecglens.reports import Folded, Page, Strip, Table, TimePlot, render_html
 from ecglens.reports.episodes import drawn, episode_tables, ranked
 from ecglens.reports.prediction_page import headline, make_page
 from ecglens.reports.stretches import stretch_plot
+from ecglens.reports.time_plots import paths_of
 from ecglens.reports.timelines import rhythm_strip, spans_of, thin_spans
 from ecglens.reports.trends import trend_plot
 from ecglens.reports.words import duration, per_cent
@@ -251,6 +252,24 @@ class TestTrends:
         assert np.nanmax(area.values) == 190
         assert np.nanmax(line.values) == 70
         assert len(quality.curves) == 2
+
+    @pytest.mark.parametrize("rest_s", [0.0, 1.0, 9.0])
+    def test_a_recording_of_one_window_has_lines_as_long_as_the_window(self, rest_s: float) -> None:
+        plot = trend_plot(timeline_of(["AF"], rest_s=rest_s))
+        for panel in plot.panels[1:]:
+            (path,) = paths_of(plot, panel)
+            assert path.d.endswith(f"l{round(1000 * 10 / (10 + rest_s))} 0")
+
+    def test_a_window_between_gaps_has_a_line_of_its_own(self) -> None:
+        timeline = timeline_of(["unreadable", "AF", "unreadable", "AF"])
+        plot = trend_plot(timeline)
+        (path,) = paths_of(plot, plot.panels[1])
+        assert [piece.split("l")[1] for piece in path.d.split("M")[1:]] == ["250 0"] * 2
+
+    def test_a_column_between_gaps_is_as_wide_as_its_windows(self) -> None:
+        plot = trend_plot(timeline_of([*["unreadable"] * 1000, "AF", *["unreadable"] * 1000]))
+        area, line = plot.panels[1].curves
+        assert area.width_s == line.width_s == 30.0
 
     def test_fibrillation_has_no_rate_and_neither_has_a_record_without_beats(self) -> None:
         timeline = timeline_of(["N", "VF", "N"])

@@ -63,6 +63,16 @@ def test_a_point_between_gaps_is_still_drawn() -> None:
     assert path.d == "M500 500l0 0"
 
 
+@pytest.mark.parametrize("lower", [None, np.array([np.nan, 0.25, np.nan])])
+def test_a_value_alone_is_as_long_as_the_time_it_stands_for(lower: np.ndarray | None) -> None:
+    values, times = np.array([np.nan, 0.5, np.nan]), np.array([0.0, 3.0, 30.0])
+    panel = Panel("", 5.0, curves=(Curve(times, values, lower, width_s=9.0),))
+    (path,) = paths_of(plot_of(panel), panel)
+    # It begins with the plot: 1.5 s of it would lie before.
+    around = [(0, 500), (250, 500)] + ([] if lower is None else [(250, 750), (0, 750)])
+    assert points_of(path.d) == [around]
+
+
 def test_a_curve_without_values_draws_nothing() -> None:
     panel = Panel("mV", 5.0, curves=(Curve(np.arange(3.0), np.full(3, np.nan)),))
     assert list(paths_of(plot_of(panel), panel)) == []

@@ -14,6 +14,7 @@ from ecglens.reports import Folded, Page, Strip, Table, TimePlot, render_html
 from ecglens.reports.episodes import drawn, episode_tables, ranked
 from ecglens.reports.prediction_page import headline, make_page
 from ecglens.reports.stretches import stretch_plot
+from ecglens.reports.time_plots import paths_of
 from ecglens.reports.timelines import rhythm_strip, spans_of, thin_spans
 from ecglens.reports.trends import trend_plot
 from ecglens.reports.words import duration, per_cent
@@ -82,8 +83,9 @@ def test_the_headline_begins_with_what_may_be_asystole() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0 s"), (12.5, "12.5 s"), (59.96, "1 min"), (250, "4 min 10 s"), (600, "10 min"),
-     (3599.6, "1 h"), (11520, "3 h 12 min"), (172800, "48 h"), (7199.9, "2 h")],
+    [(0.0, "0 s"), (12.5, "12.5 s"), (59.9996, "1 min"), (90.5, "1 min 30.5 s"),
+     (250, "4 min 10 s"), (600, "10 min"), (3599.6, "59 min 59.6 s"), (3599.9996, "1 h"),
+     (3630, "1 h"), (11520, "3 h 12 min"), (172800, "48 h"), (7199.9, "2 h")],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert plain(duration(seconds)) == text
@@ -111,6 +113,55 @@ def test_episodes_come_by_urgency_and_length_with_what_their_windows_say() -> No
     assert rows[0][4:] == ["0.70", "–", "0.90"]
     assert rows[1][4:] == ["0.70", "64", "0.90"]
     assert [cell[0].detail for cell in table.rows] == ["", "", "", "no class", "", "", "flat"]
+
+
+@pytest.mark.parametrize("hop_s", [0.25, 0.5, 1.0, 2.5, 5.0])
+def test_times_and_lengths_of_a_page_say_what_the_episodes_are(hop_s: float) -> None:
+    labels = [*["N"] * 9, "VF", *["N"] * 4, *["AF"] * 300, *["unreadable"] * 11, *["VF"] * 2]
+    timeline = timeline_of(labels, hop_s=hop_s)
+    (table,) = episode_tables(timeline, ranked(timeline))
+    assert isinstance(table, Table)
+    rows = [[plain(getattr(cell, "text", cell)) for cell in row] for row in table.rows]
+    told = [(row[0], seconds_of(row[1]), seconds_of(row[2]), seconds_of(row[3])) for row in rows]
+    exact = [row.episode for row in ranked(timeline)]
+    assert told == [(e.label, e.start_s, e.end_s, e.duration_s) for e in exact]
+    assert len({len(time.partition(".")[2]) for row in rows for time in row[1:3]}) == 1
+
+
+def seconds_of(text: str) -> float:
+    """Read a clock, or a length below an hour."""
+    if ":" in text:
+        return sum(60**power * float(n) for power, n in enumerate(text.split(":")[::-1]))
+    words = text.split()
+    units = {"min": 60, "s": 1}
+    return sum(float(n) * units[u] for n, u in zip(words[::2], words[1::2], strict=True))
+
+
+def test_longest_episodes_start_where_the_table_of_episodes_says() -> None:
+    timeline = timeline_of(["N"] * 51 + ["AF"] * 55, hop_s=1.0)
+    page = make_page(timeline, record_for(timeline), MODEL)
+    burden, episodes = blocks_of(page, Table)[:2]
+    assert [row[5] for row in burden.rows if row[5] != "–"] == ["0:55.5", "0:00.0"]
+    assert [row[1] for row in episodes.rows] == ["0:55.5", "0:00.0"]
+    assert "AF, atrial fibrillation, 0:55.5" in [plot.title for plot in blocks_of(page, TimePlot)]
+
+
+@pytest.mark.parametrize(
+    ("hop_s", "grid"),
+    [(10.0, "every 10 s, so that episodes start and end on that grid."),
+     (1.0, "every 1 s, each look speaking for the 1 s around its middle: one episode gives way to "
+           "the next half-way between two middles.")],
+)  # fmt: skip
+def test_where_episodes_can_start_is_said(hop_s: float, grid: str) -> None:
+    timeline = timeline_of(["N", "AF"], hop_s=hop_s)
+    words = parse(render_html(make_page(timeline, record_for(timeline), MODEL))).words
+    assert f"The model looks at 10 s at a time, {grid}" in words
+
+
+def test_the_length_of_a_recording_is_told_in_tenths() -> None:
+    timeline = timeline_of(["N"] * 180, rest_s=5.5556)
+    page = make_page(timeline, record_for(timeline), MODEL)
+    assert plain(page.subtitle).startswith("30 min 5.6 s of lead II")
 
 
 def test_drawn_are_the_urgent_but_no_class_is_left_out() -> None:
@@ -202,6 +253,24 @@ class TestTrends:
         assert np.nanmax(line.values) == 70
         assert len(quality.curves) == 2
 
+    @pytest.mark.parametrize("rest_s", [0.0, 1.0, 9.0])
+    def test_a_recording_of_one_window_has_lines_as_long_as_the_window(self, rest_s: float) -> None:
+        plot = trend_plot(timeline_of(["AF"], rest_s=rest_s))
+        for panel in plot.panels[1:]:
+            (path,) = paths_of(plot, panel)
+            assert path.d.endswith(f"l{round(1000 * 10 / (10 + rest_s))} 0")
+
+    def test_a_window_between_gaps_has_a_line_of_its_own(self) -> None:
+        timeline = timeline_of(["unreadable", "AF", "unreadable", "AF"])
+        plot = trend_plot(timeline)
+        (path,) = paths_of(plot, plot.panels[1])
+        assert [piece.split("l")[1] for piece in path.d.split("M")[1:]] == ["250 0"] * 2
+
+    def test_a_column_between_gaps_is_as_wide_as_its_windows(self) -> None:
+        plot = trend_plot(timeline_of([*["unreadable"] * 1000, "AF", *["unreadable"] * 1000]))
+        area, line = plot.panels[1].curves
+        assert area.width_s == line.width_s == 30.0
+
     def test_fibrillation_has_no_rate_and_neither_has_a_record_without_beats(self) -> None:
         timeline = timeline_of(["N", "VF", "N"])
         rates = replace(timeline, heart_rate=np.array([70.0, 300.0, 72.0]))
@@ -233,6 +302,24 @@ class TestStretches:
         for episode in timeline.episodes:
             plot = stretch_plot(timeline, record_for(timeline), episode, IMAGE)
             assert plot.end_s - plot.start_s == 10.0
+
+    @pytest.mark.parametrize("rest_s", [0.0, 0.7])
+    def test_an_episode_near_the_end_is_drawn_to_the_end(self, rest_s: float) -> None:
+        timeline = timeline_of(["N"] * 18 + ["VF"] * 3, hop_s=1.0, rest_s=rest_s)
+        plot = stretch_plot(timeline, record_for(timeline), timeline.episodes[1], IMAGE)
+        assert (plot.start_s, plot.end_s) == pytest.approx((10 + rest_s, 30 + rest_s))
+        assert plot.marks[0] == (22.5, "VF begins")
+        assert len(plot.panels[0].curves[0].values) == 20 * FS
+
+    def test_an_episode_near_a_gap_has_its_image(self) -> None:
+        labels = ["N"] * 15 + ["VF"] * 3 + ["unreadable"] * 20 + ["N"] * 3
+        timeline = timeline_of(labels, hop_s=1.0)
+        record = record_for(timeline)
+        record.signal[:, 27 * round(FS) : 38 * round(FS)] = np.nan
+        plot = stretch_plot(timeline, record, timeline.episodes[1], IMAGE)
+        assert (plot.start_s, plot.end_s) == (7, 37)
+        assert plot.marks == [(19.5, "VF begins"), (22.5, "ends")]
+        assert np.isfinite(plot.panels[0].curves[0].values[: 20 * round(FS)]).all()
 
     def test_of_leads_with_one_name_the_one_that_was_judged_is_drawn(self) -> None:
         timeline = replace(timeline_of(["AF"], lead="ECG"), rows=(1,))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.reports import Lane, Strip, clock
-from ecglens.reports.strips import labels_of, lines_of
+from ecglens.reports.strips import decimals_of, edge_of, labels_of, lines_of
 
 
 @settings(max_examples=40)
@@ -62,8 +62,26 @@ def test_labels_are_named_once() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3599.4, "59:59"), (3600, "1:00:00"),
-     (86399, "23:59:59")],
+    [(0, "0:00"), (59.6, "0:59.6"), (143.5, "2:23.5"), (96.5, "1:36.5"), (754, "12:34"),
+     (3599.9996, "1:00:00"), (3600, "1:00:00"), (3604.125, "1:00:04.125"), (86399, "23:59:59")],
 )  # fmt: skip
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_the_clocks_of_a_column_can_have_as_many_decimals() -> None:
+    times_s = [0.0, 94.5, 102.0]
+    assert decimals_of(times_s) == 1
+    assert [clock(time_s, 1) for time_s in times_s] == ["0:00.0", "1:34.5", "1:42.0"]
+    assert decimals_of([60.0, 4.875]) == 3
+    assert decimals_of([60.0]) == decimals_of([]) == 0
+
+
+def test_an_edge_is_near_what_stands_at_it() -> None:
+    found = [edge_of(at) for at in (0.0, 1.7, 10.0, 50.0, 90.0, 97.1, 99.723, 100.0)]
+    assert found == [*["near-left"] * 2, "", "", "", *["near-right"] * 3]
+
+
+def test_bars_say_what_the_table_says() -> None:
+    (line,) = lines_of(Strip((Lane("x", ((143.5, 198.5, "AF"),)),), 250.0))
+    assert line.lanes[0][1][0].text == "AF 2:23.5 to 3:18.5"

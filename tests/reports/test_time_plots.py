@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -12,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecglens.records import runs_of
-from ecglens.reports import Curve, Page, Panel, Section, TimePlot, render_html
-from ecglens.reports.time_plots import ZOOMS, palette_png, paths_of, ticks_of, width_of
+from ecglens.reports import Curve, Lane, Page, Panel, Section, Strip, TimePlot, render_html
+from ecglens.reports.time_plots import ZOOMS, names_of, palette_png, paths_of, ticks_of, width_of
 from tests.reports.parsing import check_self_contained, parse
 
 
@@ -62,6 +63,16 @@ def test_a_point_between_gaps_is_still_drawn() -> None:
     assert path.d == "M500 500l0 0"
 
 
+@pytest.mark.parametrize("lower", [None, np.array([np.nan, 0.25, np.nan])])
+def test_a_value_alone_is_as_long_as_the_time_it_stands_for(lower: np.ndarray | None) -> None:
+    values, times = np.array([np.nan, 0.5, np.nan]), np.array([0.0, 3.0, 30.0])
+    panel = Panel("", 5.0, curves=(Curve(times, values, lower, width_s=9.0),))
+    (path,) = paths_of(plot_of(panel), panel)
+    # It begins with the plot: 1.5 s of it would lie before.
+    around = [(0, 500), (250, 500)] + ([] if lower is None else [(250, 750), (0, 750)])
+    assert points_of(path.d) == [around]
+
+
 def test_a_curve_without_values_draws_nothing() -> None:
     panel = Panel("mV", 5.0, curves=(Curve(np.arange(3.0), np.full(3, np.nan)),))
     assert list(paths_of(plot_of(panel), panel)) == []
@@ -96,6 +107,42 @@ def test_ticks_are_round_times_of_the_record() -> None:
         "1:00:00", "1:00:05", "1:00:10", "1:00:15", "1:00:20", "1:00:25",
     ]  # fmt: skip
     assert ticks[[t.text for t in ticks].index("1:00:00")].at == pytest.approx(100 * 2.5 / 30)
+
+
+@pytest.mark.parametrize(
+    ("marks", "before"),
+    [
+        ([(10.0, "VF begins")], [False]),
+        ([(29.0, "VF begins")], [True]),
+        ([(25.5, "inconclusive begins"), (29.5, "ends")], [True, True]),
+        ([(10.0, "VF begins"), (11.0, "ends")], [True, False]),
+        ([(0.0, "VF begins"), (1.0, "ends")], [False, False]),
+    ],
+    ids=["middle", "end", "both near the end", "near each other", "no room at all"],
+)
+def test_names_of_marks_stand_where_there_is_room(
+    marks: list[tuple[float, str]], before: list[bool]
+) -> None:
+    names = names_of(replace(plot_of(), marks=marks))
+    assert [(name.at * 0.3, name.text) for name in names] == [
+        (pytest.approx(at), text) for at, text in marks
+    ]
+    assert [name.before for name in names] == before
+
+
+def test_texts_near_an_edge_are_pulled_in() -> None:
+    """As the last tick of a record of 1,805 s, which stands at 99.7 per cent."""
+    plot = replace(plot_of(end_s=1805.0), marks=((1800.0, "here"),))
+    strip = Strip((Lane("x", ()),), 1805.0)
+    seen = parse(render_html(Page("t", (Section("s", (plot, strip)),))))
+    spans = [a for a in seen.named("span") if a.get("style", "").startswith("left:")]
+    last = [a.get("class", "").split() for a in spans if a["style"] == "left:99.723%"]
+    assert last == [["before"], ["t1", "near-right"], ["near-right"]]
+    first = [a.get("class", "").split() for a in spans if a["style"] == "left:0.000%"]
+    assert first == [["t1", "near-left"], ["near-left"]]
+    (style,) = seen.text_of("style")
+    assert ".near-right { transform: translateX(-100%); }" in style
+    assert ".before { padding: 0 .3rem 0 0; transform: translateX(-100%); }" in style
 
 
 def test_a_png_reads_back_pixel_by_pixel() -> None:

@@ -77,7 +77,7 @@ def _onset_picture(
         np.nan_to_num(around.X), _images(around, settings), around.fs, settings.row_hz(),
         row_lag_s=settings.row_lag_s(), origin_s=origin_s, marks=marks,
     )  # fmt: skip
-    said = "" if true_s is None else f"; it truly starts at {clock(true_s)}"
+    said = "" if true_s is None else f"; it truly starts at {clock(round(true_s, 1))}"
     return Picture(
         render_inline(figure),
         alt=f"ECG and spectrogram around the predicted start of {_named(label)}.",

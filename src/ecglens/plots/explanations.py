@@ -55,7 +55,7 @@ def _title(explanation: Explanation) -> str:
         if part
     )
     said = f"{explanation.label}, probability {explanation.probability:.2f}"
-    return f"{said}   {place}" if place else said
+    return f"{said} · {place}" if place else said
 
 
 def _draw_ecg(axes: Axes, explanation: Explanation) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ecglens.prediction import Episode, Timeline
 from ecglens.reports.blocks import Block, Cell, Folded, Table, Text
-from ecglens.reports.strips import clock
+from ecglens.reports.strips import clock, decimals_of
 from ecglens.reports.words import duration, rank_of
 
 MOST_SHOWN, MOST_FOLDED = 20, 300
@@ -79,19 +79,23 @@ def episode_tables(timeline: Timeline, rows: Sequence[Ranked]) -> Iterator[Block
 
 
 def _table(timeline: Timeline, rows: Sequence[Ranked], caption: str) -> Table:
+    bounds = (s for row in rows for s in (row.episode.start_s, row.episode.end_s))
+    n_decimals = decimals_of(bounds)
     return Table(
         head=("rhythm", "from", "to", "length", "probability", "beats/min", "quality"),
-        rows=[_row(timeline, row.episode, row.windows) for row in rows],
+        rows=[_row(timeline, row.episode, row.windows, n_decimals) for row in rows],
         caption=caption,
     )
 
 
-def _row(timeline: Timeline, episode: Episode, part: slice) -> tuple[Cell | str, ...]:
+def _row(
+    timeline: Timeline, episode: Episode, part: slice, n_decimals: int
+) -> tuple[Cell | str, ...]:
     pulse = rank_of(episode.label) > 0
     return (
         Cell(episode.label, episode.reason, episode.label),
-        clock(episode.start_s),
-        clock(episode.end_s),
+        clock(episode.start_s, n_decimals),
+        clock(episode.end_s, n_decimals),
         duration(episode.duration_s),
         _figure(episode.probability, 2),
         _figure(_median(timeline.heart_rate[part]) if pulse else None, 0),

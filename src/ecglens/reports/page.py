@@ -16,7 +16,7 @@ from ecglens.plots.style import FAINT, GRID, INK, MARK, NEUTRAL, colours_of
 from ecglens.prediction import INCONCLUSIVE, UNREADABLE
 from ecglens.reports import time_plots
 from ecglens.reports.blocks import Block
-from ecglens.reports.strips import labels_of, lines_of, said_of
+from ecglens.reports.strips import edge_of, labels_of, lines_of, said_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def render_html(page: Page) -> str:
             lines_of=lines_of,
             labels_of=labels_of,
             said_of=said_of,
+            edge_of=edge_of,
             next_number=itertools.count(1).__next__,
             zooms=time_plots.ZOOMS,
             width_of=time_plots.width_of,
@@ -76,6 +77,7 @@ def render_html(page: Page) -> str:
             paths_of=time_plots.paths_of,
             png_url=time_plots.png_url,
             time_ticks=time_plots.ticks_of,
+            names_of=time_plots.names_of,
             ink=INK,
             faint=FAINT,
             grid=GRID,

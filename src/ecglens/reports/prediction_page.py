@@ -29,7 +29,7 @@ from ecglens.reports.episodes import drawn, episode_tables, ranked
 from ecglens.reports.model_facts import ModelFacts
 from ecglens.reports.page import Page, Section
 from ecglens.reports.stretches import stretch_plot
-from ecglens.reports.strips import clock
+from ecglens.reports.strips import clock, decimals_of
 from ecglens.reports.timelines import rhythm_strip
 from ecglens.reports.trends import trend_plot
 from ecglens.reports.words import (
@@ -66,7 +66,7 @@ def make_page(
     return Page(
         title=timeline.record_id,
         subtitle=(
-            f"{duration(timeline.duration_s)} of lead {timeline.lead} at {record.fs:g} Hz, judged "
+            f"{_recorded(timeline.duration_s)} of lead {timeline.lead} at {record.fs:g} Hz, judged "
             f"by {model.name}"
         ),
         lead=headline(summary),
@@ -131,6 +131,11 @@ def _found(label: str, burden: Mapping[str, Any], seconds: float, share: float) 
     )
 
 
+def _recorded(seconds: float) -> str:
+    """Return the length of a recording, which ends at any sample: tenths tell enough of it."""
+    return duration(round(seconds, 1))
+
+
 def _opening(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
     for note in timeline.notes[:_MOST_NOTES]:
         yield Notice("Mind:", note)
@@ -143,7 +148,7 @@ def _opening(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
     spread = "no beats found" if rate["p5"] is None else f"{rate['p5']:.0f} to {rate['p95']:.0f}"
     yield Tiles(
         (
-            Tile(duration(summary["duration_s"]), "recorded",
+            Tile(_recorded(summary["duration_s"]), "recorded",
                  f"{per_cent(readable)} readable of what was judged"),
             Tile(beats, "heart rate, median", f"{spread}, 5th to 95th percentile"
                  if rate["p5"] is not None else spread),
@@ -158,14 +163,20 @@ def _rhythm(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
     yield rhythm_strip(timeline)
     yield Text(
         f"Grey is {INCONCLUSIVE}: the model names no class. Hatched is {UNREADABLE}: the signal "
-        f"cannot be judged. The model looks at {timeline.length_s:g} s at a time, every "
-        f"{timeline.hop_s:g} s, so that episodes start and end on that grid.",
+        f"cannot be judged. {_looks(timeline)}",
         small=True,
     )
-    seconds, share, burden = summary["seconds"], summary["share"], summary["burden"]
+    seconds, covered_s = summary["seconds"], summary["covered_s"]
     there = [label for label in (*timeline.classes, INCONCLUSIVE, UNREADABLE) if seconds[label]]
-    covered_s = summary["covered_s"]
     yield Shares([(label, seconds[label] / covered_s, duration(seconds[label])) for label in there])
+    others = (label for label in there if label not in timeline.classes)
+    yield _burden_table(summary, (*timeline.classes, *others))
+
+
+def _burden_table(summary: Mapping[str, Any], labels: Sequence[str]) -> Table:
+    seconds, share, burden = summary["seconds"], summary["share"], summary["burden"]
+    starts = [burden[label]["longest_start_s"] for label in labels]
+    n_decimals = decimals_of(start for start in starts if start is not None)
     rows = [
         (
             Cell(label, CLASS_NAMES.get(label, ""), label=label),
@@ -173,15 +184,28 @@ def _rhythm(timeline: Timeline, summary: Mapping[str, Any]) -> Iterator[Block]:
             duration(seconds[label]),
             f"{burden[label]['n_episodes']}",
             duration(burden[label]["longest_s"]),
-            "–" if (at := burden[label]["longest_start_s"]) is None else clock(at),
+            "–" if start is None else clock(start, n_decimals),
         )
-        for label in (*timeline.classes, *(x for x in there if x not in timeline.classes))
+        for label, start in zip(labels, starts, strict=True)
     ]
-    yield Table(
+    return Table(
         ("rhythm", "share", "time", "episodes", "longest", "from"),
         rows,
         caption=f"Shares are of the readable time; that of {UNREADABLE} is of all time judged.",
     )
+
+
+def _looks(timeline: Timeline) -> str:
+    """Say where episodes can start and end."""
+    length, hop = f"{timeline.length_s:g} s", f"{timeline.hop_s:g} s"
+    if length == hop:
+        grid = "so that episodes start and end on that grid"
+    else:
+        grid = (
+            f"each look speaking for the {hop} around its middle: one episode gives way to the "
+            "next half-way between two middles"
+        )
+    return f"The model looks at {length} at a time, every {hop}, {grid}."
 
 
 def _reasons(summary: Mapping[str, Any]) -> Iterator[Block]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ecglens.images import ImageSettings, make_images
 from ecglens.plots import row_ticks
 from ecglens.plots.examples import IMAGE_COLOURS
-from ecglens.prediction import Episode, Timeline
+from ecglens.prediction import UNREADABLE, Episode, Timeline
 from ecglens.records import Recording
 from ecglens.reports.strips import clock
 from ecglens.reports.time_plots import Curve, Panel, TimePlot, palette_png
@@ -34,6 +34,8 @@ def stretch_plot(
 ) -> TimePlot:
     """Return one window before and two windows behind the start of an episode.
 
+    Where windows overlap, an episode may start less than a window before the end of the record or
+    of what can be read there: then the windows end there, and the start lies within the last one.
     Only this stretch of the record is read. Of the leads that were judged the one with the most
     readable windows is drawn, the first of equals. Images are drawn window by window, as the
     network sees them, black where a window cannot be read.
@@ -71,16 +73,25 @@ def stretch_plot(
 def _place(
     onset_s: float, n_samples: int, timeline: Timeline, record: Recording
 ) -> tuple[int, int]:
-    """Return the first sample of the windows that surround a moment, and how many there are."""
-    onset = round(onset_s * record.fs)
+    """Return the first sample of the windows that surround a moment, and how many there are.
+
+    A window begins at the moment, or as much earlier as it must to be whole and readable.
+    """
     # At the record's own rate the last window that was judged may end a little behind it.
     judged = math.ceil((timeline.start_s[-1] + timeline.length_s) * record.fs)
     end = max(record.n_samples, judged)
-    starts = [onset + k * n_samples for k in range(-_BEFORE, _AFTER)]
+    latest_s = min(onset_s, _last_readable_s(onset_s, timeline))
+    middle = max(0, min(round(latest_s * record.fs), end - n_samples))
+    starts = [middle + k * n_samples for k in range(-_BEFORE, _AFTER)]
     inside = [at for at in starts if at >= 0 and at + n_samples <= end]
-    if not inside:
-        return max(0, min(onset, end - n_samples)), 1
     return inside[0], len(inside)
+
+
+def _last_readable_s(onset_s: float, timeline: Timeline) -> float:
+    """Return the start of the last window before the first behind a moment that is unreadable."""
+    middles = timeline.start_s + timeline.length_s / 2
+    lost = np.flatnonzero((middles > onset_s) & (timeline.labels == UNREADABLE))
+    return float(timeline.start_s[max(0, lost[0] - 1)]) if len(lost) else math.inf
 
 
 def _most_readable(

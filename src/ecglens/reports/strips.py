@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ecglens.reports.blocks import Span, Strip
@@ -11,6 +11,7 @@ from ecglens.reports.blocks import Span, Strip
 TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 7
 _MOST_SAID = 24
+_EDGE = 4.0  # per cent of a line: half of the longest time on a narrow page
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,35 @@ def _ticks(start_s: float, end_s: float, length_s: float) -> Iterator[tuple[floa
         yield 100 * number * step / length_s, clock(start_s + number * step)
 
 
-def clock(seconds: float) -> str:
-    """Return a time within a record: ``m:ss``, or ``h:mm:ss`` from an hour on."""
-    whole = round(seconds)
+def edge_of(at: float) -> str:
+    """Return the edge that would cut off a text in the middle of which a tick stands.
+
+    Args:
+        at: where the tick stands, in per cent of the line.
+
+    Returns:
+        ``near-left``, ``near-right`` or nothing; style.css knows the same.
+    """
+    if at < _EDGE:
+        return "near-left"
+    return "near-right" if at > 100 - _EDGE else ""
+
+
+def clock(seconds: float, n_decimals: int = 0) -> str:
+    """Return a time within a record: ``m:ss``, or ``h:mm:ss`` from an hour on.
+
+    Args:
+        seconds: from the start of the record.
+        n_decimals: how many decimals the seconds have at least; none is left out that tells, down
+            to the millisecond.
+    """
+    whole, milliseconds = divmod(round(1000 * seconds), 1000)
     hours, minutes = whole // 3600, whole // 60 % 60
-    if hours:
-        return f"{hours}:{minutes:02d}:{whole % 60:02d}"
-    return f"{minutes}:{whole % 60:02d}"
+    decimals = f"{milliseconds:03d}".rstrip("0").ljust(n_decimals, "0")
+    last = f"{whole % 60:02d}{'.' if decimals else ''}{decimals}"
+    return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"
+
+
+def decimals_of(times_s: Iterable[float]) -> int:
+    """Return how many decimals the clock shows at most of some times."""
+    return max((len(clock(time_s).partition(".")[2]) for time_s in times_s), default=0)

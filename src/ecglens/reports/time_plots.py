@@ -28,6 +28,7 @@ ZOOMS = (1, 3, 8)
 
 _MOST_TICKS = 7
 _HEIGHT = 1000  # of a panel, in its own steps
+_LETTER = 1.4  # width of a letter on a narrow page, in per cent of the page's width
 
 
 class Curve(NamedTuple):
@@ -37,11 +38,13 @@ class Curve(NamedTuple):
         times_s: rising, shape (n,).
         values: shape (n,); NaN leaves a gap.
         lower: None draws a line; else the lower edge of an area, shape (n,).
+        width_s: time that a value stands for: as long is a value drawn that has no neighbour.
     """
 
     times_s: FloatArray
     values: FloatArray
     lower: FloatArray | None = None
+    width_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +130,30 @@ def ticks_of(plot: TimePlot) -> list[Tick]:
     return [Tick(plot.share(at), clock(at), level) for at, level in sorted(levels.items())]
 
 
+class Name(NamedTuple):
+    """The name of a mark.
+
+    Attributes:
+        at: where the mark stands, in per cent of the width.
+        text: the name.
+        before: whether it stands before the mark, as there is no room behind.
+    """
+
+    at: float
+    text: str
+    before: bool
+
+
+def names_of(plot: TimePlot) -> list[Name]:
+    """Return the names of the marks of a plot, each on the side on which there is room."""
+    places = [*(plot.share(at) for at, _ in plot.marks), 100.0]
+    names = []
+    for (_, text), at, following in zip(plot.marks, places, places[1:], strict=False):
+        needed = _LETTER * len(text)
+        names.append(Name(at, text, following - at < needed <= at))
+    return names
+
+
 class Path(NamedTuple):
     """A curve in the steps of its panel.
 
@@ -147,24 +174,35 @@ def width_of(plot: TimePlot) -> int:
 
 def paths_of(plot: TimePlot, panel: Panel) -> Iterator[Path]:
     """Yield the curves of a panel; its top left corner is (0, 0)."""
-    width = width_of(plot)
     for curve in panel.curves:
-        shares = (curve.times_s - plot.start_s) / (plot.end_s - plot.start_s)
-        x = np.rint(shares * width).astype(np.int64)
-        edges = [_steps(curve.values, panel)]
-        if curve.lower is not None:
-            edges.append(_steps(curve.lower, panel))
-        known = np.asarray(np.isfinite(edges).all(axis=0))
-        pieces = []
-        for first, last in runs_of(known):
-            across = x[first:last].tolist()
-            points = list(zip(across, edges[0][first:last].astype(int).tolist(), strict=True))
-            if len(edges) > 1:
-                back = zip(across, edges[1][first:last].astype(int).tolist(), strict=True)
-                points += list(back)[::-1]
-            pieces.append(_path(points))
+        pieces = [_path(_outline(piece, plot, panel)) for piece in _pieces(curve)]
         if pieces:
             yield Path("".join(pieces), curve.lower is not None)
+
+
+def _pieces(curve: Curve) -> Iterator[Curve]:
+    """Yield what lies between the gaps of a curve; a value alone becomes two, its width apart."""
+    known = np.isfinite(curve.values)
+    if curve.lower is not None:
+        known &= np.isfinite(curve.lower)
+    for first, last in runs_of(known):
+        part = np.arange(first, last)
+        times_s = curve.times_s[part]
+        if len(part) == 1 and curve.width_s:
+            part = part.repeat(2)
+            times_s = curve.times_s[part] + curve.width_s * np.array([-0.5, 0.5])
+        lower = None if curve.lower is None else curve.lower[part]
+        yield Curve(times_s, curve.values[part], lower)
+
+
+def _outline(piece: Curve, plot: TimePlot, panel: Panel) -> list[tuple[int, int]]:
+    """Return the points of a line, or those around an area, in the steps of a panel."""
+    shares = (piece.times_s - plot.start_s) / (plot.end_s - plot.start_s)
+    x = np.rint(np.clip(shares, 0.0, 1.0) * width_of(plot)).astype(np.int64).tolist()
+    points = list(zip(x, _steps(piece.values, panel), strict=True))
+    if piece.lower is not None:
+        points += list(zip(x, _steps(piece.lower, panel), strict=True))[::-1]
+    return points
 
 
 def height_at(panel: Panel, value: float) -> float:
@@ -172,9 +210,10 @@ def height_at(panel: Panel, value: float) -> float:
     return 100 * (value - panel.low) / (panel.high - panel.low)
 
 
-def _steps(values: FloatArray, panel: Panel) -> FloatArray:
+def _steps(values: FloatArray, panel: Panel) -> list[int]:
     share = (panel.high - np.asarray(values, dtype=np.float64)) / (panel.high - panel.low)
-    return np.rint(np.clip(share, 0.0, 1.0) * _HEIGHT)
+    steps: list[int] = np.rint(np.clip(share, 0.0, 1.0) * _HEIGHT).astype(np.int64).tolist()
+    return steps
 
 
 def _path(points: Sequence[tuple[int, int]]) -> str:

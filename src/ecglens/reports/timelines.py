@@ -156,7 +156,7 @@ def _shown(caption: str, matches: Sequence[EpisodeMatch]) -> str:
 
 
 def _when(span: tuple[float, float] | None) -> str:
-    return "" if span is None else f"{clock(span[0])}–{clock(span[1])}"
+    return "" if span is None else "–".join(clock(round(at, 1)) for at in span)
 
 
 def _signed(value: float | None) -> str:

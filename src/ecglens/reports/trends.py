@@ -73,5 +73,6 @@ def _curves(timeline: Timeline, values: FloatArray) -> tuple[Curve, ...]:
     low[there] = np.nanmin(columns[there], axis=1)
     middle[there] = np.nanmedian(columns[there], axis=1)
     high[there] = np.nanmax(columns[there], axis=1)
-    line = Curve(times, middle)
-    return (line,) if joined == 1 else (Curve(times, high, low), line)
+    width_s = (joined - 1) * timeline.hop_s + timeline.length_s
+    line = Curve(times, middle, width_s=width_s)
+    return (line,) if joined == 1 else (Curve(times, high, low, width_s), line)

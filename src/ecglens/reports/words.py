@@ -35,17 +35,20 @@ def rank_of(label: str) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Return a length in the two units that matter: ``3 h 12 min``, ``4 min 10 s``, ``12.5 s``.
+    """Return a length in the two units that matter: ``3 h 12 min``, ``4 min 10.5 s``, ``12.5 s``.
 
-    A number and its unit stay on one line.
+    Seconds are exact to the millisecond, so that lengths fit the times of a clock. A number and its
+    unit stay on one line.
     """
-    if round(seconds, 1) < 60:
-        return f"{round(seconds, 1):g}{_KEPT}s"
-    whole, units = round(seconds), ("min", "s")
-    if whole >= 3600:
-        whole, units = round(seconds / 60), ("h", "min")
-    large, small = divmod(whole, 60)
-    return f"{large}{_KEPT}{units[0]}" + (f" {small}{_KEPT}{units[1]}" if small else "")
+    exact = round(seconds, 3)
+    if exact < 60:
+        return f"{exact:g}{_KEPT}s"
+    large, small = divmod(exact, 60)
+    units = ("min", "s")
+    if exact >= 3600:
+        (large, small), units = divmod(round(exact / 60), 60), ("h", "min")
+    rest = f"{round(small, 3):g}"
+    return f"{large:.0f}{_KEPT}{units[0]}" + (f" {rest}{_KEPT}{units[1]}" if rest != "0" else "")
 
 
 def per_cent(share: float) -> str:

@@ -20,6 +20,7 @@ from ecglens.guarded import lies_in, parse_toml, read_bytes
 from ecglens.heads import MemorySVC
 from ecglens.labels import load_label_map
 from ecglens.readers import files_of, find_records, open_record, read_record
+from ecglens.readers.timing import read_timing
 from ecglens.readers.wfdb_marks import MAX_ANNOTATION_BYTES
 
 LONG = "9" * 5000
@@ -164,6 +165,13 @@ class TestTables:
         (tmp_path / name).write_text(text)
         with pytest.raises(UsageError, match="is not TOML"):
             read(tmp_path / name)
+
+    @pytest.mark.parametrize("bits", [0x7FF0000000000001, 0x7FEFFFFFFFFFFFFF])
+    def test_times_that_no_arithmetic_is_made_for(self, bits: int) -> None:
+        table = np.stack([np.arange(10.0), np.ones(10)], axis=1)
+        table[0, 0], table[-1, 0] = -1e308, np.array(bits, np.uint64).view(np.float64)
+        with pytest.raises(RecordError):
+            read_timing(Path("t.csv"), table, ["time", "II"], None)
 
     def test_toml_has_one_error(self) -> None:
         assert parse_toml("a = 1") == {"a": 1}

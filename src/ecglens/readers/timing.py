@@ -64,7 +64,7 @@ def read_timing(
     notes = ["the column of sample numbers is left out"] if counts else []
     units_s = {i: unit for i, name in enumerate(names) if (unit := _seconds_per(name)) is not None}
     timed = next(iter(units_s), None)
-    stated = None if timed is None else _rate_of(path, table[:, timed] * units_s[timed])
+    stated = None if timed is None else _rate_of(path, table[:, timed], units_s[timed])
     taken = counts if timed is None else counts | {timed}
     for column, step in _unnamed_ramps(table, names, taken).items():
         taken = taken | {column}
@@ -145,8 +145,10 @@ def _agreed(path: Path, column: int, rate: float, given_fs: float | None) -> flo
     return given_fs
 
 
-def _rate_of(path: Path, times_s: npt.NDArray[np.float64]) -> float:
+@np.errstate(over="ignore", invalid="ignore")  # no such number makes a rate, as is told below
+def _rate_of(path: Path, times: npt.NDArray[np.float64], unit_s: float = 1.0) -> float:
     """Return the rate in Hz of evenly spaced times, of which each may be half a step off."""
+    times_s = times * unit_s
     if len(times_s) < 2 or not np.isfinite(times_s).all() or times_s[-1] <= times_s[0]:
         raise RecordError(f"{path}: the time column must rise and have no empty cells; correct it")
     span_s = float(times_s[-1] - times_s[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, NoReturn
@@ -145,8 +146,10 @@ class _Reader:
     def pattern(self, people: Mapping[str, Any]) -> str:
         pattern = self.text(people, "pattern")
         try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # of what Python will read otherwise one day
+                groups = re.compile(pattern).groups
+        except (re.error, Warning, OverflowError, RecursionError) as error:
             raise UsageError(
                 f"database entry {self._where}: subjects.pattern {pattern!r} is no pattern: {error}"
             ) from error

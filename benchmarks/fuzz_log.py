@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import robust_files
+from fuzz_corpus import corpus_of
 from fuzzing import guided, instrumented
 
 _MOST_FOUND = 10
@@ -175,20 +177,24 @@ def run_logged(names: Sequence[str], minutes: float, jobs: int, log: Path, corpo
     from fault_jobs import add_to_log
 
     known = last_lines(log)
-    lanes = [
-        Lane(name, minutes, corpora / re.sub(r"\W+", "-", name), known.get(name, {}))
-        for name in names
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        if not os.environ.get(robust_files.MODEL_VARIABLE):
-            path = Path(folder, "m.ecglens")
-            path.write_bytes(robust_files.model_file())
-            os.environ[robust_files.MODEL_VARIABLE] = str(path)
+    lanes = [Lane(name, minutes, corpus_of(corpora, name), known.get(name, {})) for name in names]
+    with one_model():
         for line in fuzz_all([lane for lane in lanes if lane.left], jobs):
             add_to_log(log, [line])
     lines = list(last_lines(log).values())
     print(format_fuzzing(lines), end="")
     return 1 if any(line["findings"] or not line["executions"] for line in lines) else 0
+
+
+@contextlib.contextmanager
+def one_model() -> Iterator[None]:
+    """Make one model file for all targets, unless the environment names one."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not os.environ.get(robust_files.MODEL_VARIABLE):
+            path = Path(folder, "m.ecglens")
+            path.write_bytes(robust_files.model_file())
+            os.environ[robust_files.MODEL_VARIABLE] = str(path)
+        yield
 
 
 def last_lines(log: Path) -> dict[str, dict[str, Any]]:

@@ -5,13 +5,14 @@
     python benchmarks/fuzzing.py --minutes 10 --jobs 2 --log fuzzing.jsonl   # all of them
 
 The corpus starts from the good file of the target and a few damaged ones, which are made by code,
-and grows in a temporary folder (or in ``--corpus``). Anything but an error of ecglens stops the
-run and leaves the input, ready to become a test; so does one that takes over 10 s of the
-processor or 2 GB. With ``--log`` each target gets processes of its own and its minutes of the
-processor, not of the clock, goes on after a finding, and is a line of the log and of the table;
-minutes that a log has already count. ``--list`` prints the targets. Without atheris, which has no
-wheel for every Python, the damages of the matrix are drawn at random instead, until the time is
-over.
+and from the inputs that the repository keeps; it grows in a temporary folder (or in ``--corpus``).
+``--keep`` chooses from the folders of ``--corpus`` what the repository is to keep. Anything but an
+error of ecglens stops the run and leaves the input, ready to become a test; so does one that takes
+over 10 s of the processor or 2 GB. With ``--log`` each target gets processes of its own and its
+minutes of the processor, not of the clock, goes on after a finding, and is a line of the log and
+of the table; minutes that a log has already count. ``--list`` prints the targets. Without atheris,
+which has no wheel for every Python, the damages of the matrix are drawn at random instead, until
+the time is over.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fuzz_corpus import keep, write_seeds
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-_SEEDS = 24
 _RSS_MB = 2048
 _LONGEST_CPU_S = 10
 # By the clock, for what waits without end; other users of the machine may make it slow.
@@ -81,16 +83,6 @@ def reader(target: Any, folder: Path, found: Path | None = None) -> Callable[[by
     return keep if found else read
 
 
-def _seeds(target: Any, corpus: Path) -> None:
-    """Write the good file and some damaged ones as a start of the corpus."""
-    from robust_damage import DAMAGES, damages
-
-    whole = target.good().whole
-    (corpus / "good").write_bytes(whole)
-    for number, (kind, seed) in enumerate(damages(whole, _SEEDS)):
-        (corpus / f"seed{number}").write_bytes(DAMAGES[kind](whole, seed))
-
-
 def instrumented(warm: Callable[[], object] = lambda: None) -> Any:
     """Import ecglens so that the fuzzer sees which code is reached; return atheris.
 
@@ -115,7 +107,7 @@ def guided(target: Any, minutes: float, corpus: Path, *, on: bool = False) -> No
         on: go on after an exception.
     """
     atheris = instrumented(target.warmed)
-    _seeds(target, corpus)
+    write_seeds(target, corpus)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     found = corpus.with_name(f"{corpus.name}-found")
     options = [
@@ -147,10 +139,7 @@ def _random(target: Any, minutes: float) -> int:
     return done
 
 
-def main() -> int:
-    """Fuzz one target, or some with a log."""
-    from robust_targets import TARGETS
-
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -159,12 +148,28 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, help="folder of the corpus (default: temporary)")
     parser.add_argument("--log", type=Path, help="file for a line per target; goes on behind it")
     parser.add_argument("--jobs", type=int, default=1, help="targets at once, with --log")
+    parser.add_argument("--keep", action="store_true", help="choose from --corpus for the tests")
     parser.add_argument("--list", action="store_true", help="print the targets")
+    return parser
+
+
+def main() -> int:
+    """Fuzz one target, or some with a log, or keep of their corpora what is worth it."""
+    from fuzz_log import one_model, run_logged
+    from robust_targets import TARGETS
+
+    parser = _parser()
     asked = parser.parse_args()
-    fits = asked.log is not None or len(asked.targets) == 1
+    fits = asked.keep or asked.log is not None or len(asked.targets) == 1
     if asked.list or not fits or not set(asked.targets) <= set(TARGETS):
         print("\n".join(TARGETS))
         return int(not asked.list)
+    if asked.keep and asked.corpus is None:
+        parser.error("--keep needs --corpus")
+    if asked.keep:
+        with one_model():
+            keep([TARGETS[name] for name in asked.targets or TARGETS], asked.corpus, reader)
+        return 0
     if importlib.util.find_spec("atheris") is None:
         if asked.log is not None:
             parser.error("--log needs atheris")
@@ -178,8 +183,6 @@ def main() -> int:
         sys.stdout.flush()
         guided(TARGETS[asked.targets[0]], asked.minutes, corpus)
         return 0
-    from fuzz_log import run_logged
-
     names = asked.targets or list(TARGETS)
     return run_logged(names, asked.minutes, asked.jobs, asked.log, corpus)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,8 +129,6 @@ def _read_features(path: Path) -> None:
 
 
 def _features_file() -> files.Sample:
-    import io
-
     buffer = io.BytesIO()
     np.save(buffer, files.wave(4, 40).astype(np.float16))
     return files.one("f.npy", buffer.getvalue())
@@ -164,7 +164,8 @@ def _read_config(path: Path) -> None:
 
     words = ["windows", "--config", str(path), "--help"]
     try:
-        typer.main.get_command(make_app()).main(words, standalone_mode=False)
+        with contextlib.redirect_stdout(io.StringIO()):
+            typer.main.get_command(make_app()).main(words, standalone_mode=False)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from error
 

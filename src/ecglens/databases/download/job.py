@@ -90,13 +90,8 @@ def fetch_database(
             that were changed since they were fetched.
     """
     database = find_database(source)
-    if not 1 <= jobs <= MAX_JOBS:
-        raise UsageError(f"jobs must be from 1 to {MAX_JOBS}, got {jobs}")
-    if records is not None and not len(records):
-        raise UsageError("records (--records) names none; name some, or leave it out to get all")
+    _check_wishes(records, minutes, jobs)
     base = base_address(database, mirror)
-    if minutes is not None and not 0.1 <= minutes <= MAX_MINUTES:
-        raise UsageError(f"minutes must be from 0.1 to {MAX_MINUTES:g}, got {minutes:g}")
     name = database.name if minutes is None else f"{database.name}-first-{minutes:g}-min"
     root = make_folder((data_folder() if folder is None else Path(folder)) / name)
     with Transport(patience or Patience()) as transport, locked(root, notice) as writable:
@@ -109,6 +104,15 @@ def fetch_database(
             replace=replace,
             progress=progress,
         )
+
+
+def _check_wishes(records: Sequence[str] | None, minutes: float | None, jobs: int) -> None:
+    if not 1 <= jobs <= MAX_JOBS:
+        raise UsageError(f"jobs must be from 1 to {MAX_JOBS}, got {jobs}")
+    if records is not None and not len(records):
+        raise UsageError("records (--records) names none; name some, or leave it out to get all")
+    if minutes is not None and not 0.1 <= minutes <= MAX_MINUTES:
+        raise UsageError(f"minutes must be from 0.1 to {MAX_MINUTES:g}, got {minutes:g}")
 
 
 def base_address(database: Database, mirror: str | None) -> str:

@@ -52,7 +52,7 @@ def load_sources(
         sources: what the command names.
         options: how to cut and choose.
         random_state: of the choice.
-        entries: databases that are not told by their folder, by their folder.
+        entries: databases that were named, by their folder.
 
     Raises:
         EcglensError: a source is missing or damaged, or nothing usable is in it.
@@ -96,8 +96,7 @@ def with_databases(
         raise UsageError("nothing to read; name records, folders or windows, or give --databases")
     if data is not None and not named:
         raise UsageError("--data is the folder of --databases; give them too, or leave it out")
-    databases_named = map(find_database, named)
-    entries = {folder_of(database, data): database for database in databases_named}
+    entries = {folder_of(database, data): database for database in map(find_database, named)}
     return [*(sources or ()), *entries], entries
 
 
